@@ -1,0 +1,106 @@
+import type { Clock } from '../lib/clock.ts';
+import { TalosdError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { CircularBuffer, type LogReadOptions } from './circular-buffer.ts';
+
+/** Called with every piece of every log, for the console of a node that runs with `debug: true`. */
+export type ConsoleCopy = (id: string, data: Uint8Array) => void;
+
+/**
+ * The in-memory logs of the node, one for each service that was ever started plus `machined` and `controller-runtime`
+ * (sequences-and-services.md §3.9). A log outlives its service's restarts; nothing goes to disk.
+ */
+export class LogBuffers {
+  readonly #buffers = new Map<string, CircularBuffer>();
+  readonly #console: ConsoleCopy | undefined;
+
+  constructor(options: { console?: ConsoleCopy } = {}) {
+    this.#console = options.console;
+  }
+
+  get ids(): string[] {
+    return [...this.#buffers.keys()].sort();
+  }
+
+  /** Makes the log `id` readable, even before its first line. */
+  register(id: string): void {
+    this.#buffer(id);
+  }
+
+  /** Appends bytes as they are, registering `id` where needed. */
+  write(id: string, data: Uint8Array | string): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    this.#buffer(id).write(bytes);
+    this.#console?.(id, bytes);
+  }
+
+  /** Reads a log; throws `log "<id>" was not registered`. See {@link CircularBuffer.read}. */
+  read(id: string, options: LogReadOptions): AsyncIterable<Uint8Array> {
+    const buffer = this.#buffers.get(id);
+    if (!buffer) throw new TalosdError('unknown', `log "${id}" was not registered`);
+    return buffer.read(options);
+  }
+
+  #buffer(id: string): CircularBuffer {
+    let buffer = this.#buffers.get(id);
+    if (!buffer) {
+      buffer = new CircularBuffer();
+      this.#buffers.set(id, buffer);
+    }
+    return buffer;
+  }
+}
+
+/** `2026/11/24 02:16:15`, UTC. */
+export function logDate(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ');
+}
+
+/** `2026/11/24 02:16:15.123000`, UTC. */
+export function logDateMicroseconds(milliseconds: number): string {
+  const fraction = String(Math.floor((milliseconds % 1000) * 1000)).padStart(6, '0');
+  return `${logDate(milliseconds)}.${fraction}`;
+}
+
+function lineLogger(logs: LogBuffers, id: string, line: (message: string) => string): Logger {
+  const write = (message: string) => logs.write(id, `${line(message)}\n`);
+  return { info: write, warn: write, error: write };
+}
+
+/** The node's own log: `[talos] 2026/11/24 02:16:15 <text>` in `machined`, with the lines of running tasks among it. */
+export interface NodeLogger extends Logger {
+  /** `[talos] <head>: 2026/11/24 02:16:15 <text>`, with the head of a task such as `task loadConfig (1/1)`. */
+  task(head: string, message: string): void;
+}
+
+/** Makes the node's own log (sequences-and-services.md §2.1, §3.9). */
+export function nodeLogger(logs: LogBuffers, clock: Clock): NodeLogger {
+  logs.register('machined');
+  const date = () => logDate(clock.now());
+  return {
+    ...lineLogger(logs, 'machined', message => `[talos] ${date()} ${message}`),
+    task: (head, message) => logs.write('machined', `[talos] ${head}: ${date()} ${message}\n`),
+  };
+}
+
+/** Lines of a part of this agent in its service log: `2026/11/24 02:16:23.362956 <text>`. */
+export function serviceLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
+  return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} ${message}`);
+}
+
+/** Lines of one controller in `controller-runtime`: `2026/11/24 02:16:15  <controller>: <text>`. */
+export function controllerLogger(logs: LogBuffers, controller: string, clock: Clock): Logger {
+  logs.register('controller-runtime');
+  return lineLogger(logs, 'controller-runtime', message => `${logDate(clock.now())}  ${controller}: ${message}`);
+}
+
+/**
+ * Access lines of `machined` (`machined 2026/11/24 02:18:21 OK […] …`) or of another part
+ * (`2026/11/24 02:16:29.170950 log.go:98: OK […] …`): sequences-and-services.md §3.9. The caller writes what follows the prefix.
+ */
+export function accessLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
+  logs.register(id);
+  if (id === 'machined') return lineLogger(logs, id, message => `machined ${logDate(clock.now())} ${message}`);
+  const position = id === 'apid' ? 98 : 77;
+  return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} log.go:${position}: ${message}`);
+}
