@@ -1,0 +1,77 @@
+import { Address4, Address6 } from 'ip-address';
+
+/** An address of either family. IPv4 written as mapped IPv6 counts as IPv4, as Go's net package has it. */
+export interface IpAddress {
+  readonly family: 4 | 6;
+  /** The address as a number of 32 or 128 bits. */
+  readonly value: bigint;
+  /** Canonical text: dotted, or shortest lower-case IPv6. */
+  readonly text: string;
+}
+
+/** An address with a prefix length; host bits may be set. */
+export interface Cidr {
+  readonly address: IpAddress;
+  readonly prefix: number;
+}
+
+const MAPPED_PREFIX = 0xffffn << 32n;
+
+/** The address that a number stands for. */
+export function ipFromValue(family: 4 | 6, value: bigint): IpAddress {
+  const text = family === 4 ? Address4.fromBigInt(value).correctForm() : Address6.fromBigInt(value).correctForm();
+  return { family, value, text };
+}
+
+/** Reads an address; undefined for anything else, also zones, prefix lengths, leading zeros and blanks. */
+export function parseIp(text: string): IpAddress | undefined {
+  if (text.includes('/') || text.includes('%')) return undefined;
+  if (!text.includes(':')) {
+    return Address4.isValid(text) ? ipFromValue(4, new Address4(text).bigInt()) : undefined;
+  }
+  if (!Address6.isValid(text)) return undefined;
+  const value = new Address6(text).bigInt();
+  return value >> 32n === MAPPED_PREFIX >> 32n ? ipFromValue(4, value & 0xffff_ffffn) : ipFromValue(6, value);
+}
+
+/** Reads `address/prefix`; undefined for anything else. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf('/');
+  if (slash < 0) return undefined;
+  const address = parseIp(text.slice(0, slash));
+  const digits = text.slice(slash + 1);
+  if (!address || !/^[0-9]{1,3}$/.test(digits)) return undefined;
+  const isMapped = address.family === 4 && text.includes(':');
+  const prefix = Number(digits) - (isMapped ? 96 : 0);
+  return prefix < 0 || prefix > bits(address.family) ? undefined : { address, prefix };
+}
+
+/** `address/prefix` in canonical text. */
+export function formatCidr(cidr: Cidr): string {
+  return `${cidr.address.text}/${cidr.prefix}`;
+}
+
+/** The first address of the network: host bits cleared. */
+export function networkAddress({ address, prefix }: Cidr): IpAddress {
+  const host = BigInt(bits(address.family) - prefix);
+  return ipFromValue(address.family, (address.value >> host) << host);
+}
+
+/** Whether `address` belongs to the network. */
+export function cidrContains(cidr: Cidr, address: IpAddress): boolean {
+  if (cidr.address.family !== address.family) return false;
+  const host = BigInt(bits(address.family) - cidr.prefix);
+  return cidr.address.value >> host === address.value >> host;
+}
+
+/** The `offset`th address after the network address; undefined where the network is too small. */
+export function nthAddress(cidr: Cidr, offset: bigint): IpAddress | undefined {
+  const candidate = networkAddress(cidr).value + offset;
+  if (candidate < 0n || candidate >> BigInt(bits(cidr.address.family)) !== 0n) return undefined;
+  const address = ipFromValue(cidr.address.family, candidate);
+  return cidrContains(cidr, address) ? address : undefined;
+}
+
+function bits(family: 4 | 6): number {
+  return family === 4 ? 32 : 128;
+}
