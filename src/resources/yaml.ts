@@ -39,11 +39,6 @@ export function sortKeys(value: YamlValue): YamlValue {
   return new Map(sorted.map(([key, child]) => [key, sortKeys(child)]));
 }
 
-/** PEM texts as the API shows them: base64 of the whole text; nothing as `null`. */
-export function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
-}
-
 /** A block collection whose lines stand at `column`; the first line comes without its indentation. */
 function collection(value: Collection, column: number): string {
   if (isList(value)) {
