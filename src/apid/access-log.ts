@@ -1,0 +1,105 @@
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import type { MetadataMap, ServerCall } from './call.ts';
+import { HOP_KEY } from './hop.ts';
+import { splitPath } from './methods.ts';
+import { rpcErrorText, type StatusError, statusName } from './status.ts';
+
+/** Takes a line without prefix and newline. */
+export interface LineSink {
+  info(line: string): void;
+}
+
+/** Where request lines go: the log of apid, and the log of the part that would have served the call in the original. */
+export interface AccessSinks {
+  readonly apid: LineSink;
+  /** The log of `machined`, `networkd` or `timed`. */
+  backend(part: BackendPart): LineSink;
+}
+
+export type BackendPart = 'machined' | 'networkd' | 'timed';
+
+const PARTS: Readonly<Record<string, BackendPart>> = {
+  'network.NetworkService': 'networkd',
+  'time.TimeService': 'timed',
+};
+
+const UNKNOWN = 2;
+
+/** Request lines (spec/api.md §1.3, "Request log"): one a call in apid, one more for each time this node served it. */
+export class AccessLog {
+  readonly #sinks: AccessSinks;
+  readonly #clock: Clock;
+
+  constructor(sinks: AccessSinks, clock: Clock) {
+    this.#sinks = sinks;
+    this.#clock = clock;
+  }
+
+  /** A call of a client or of another apid has ended on this port. apid proxies, so it says `stream` of every call. */
+  received(call: ServerCall, status: StatusError | undefined): void {
+    this.#sinks.apid.info(this.#line(call, 'stream', status && rpcErrorText(status), status, call.head.metadata));
+  }
+
+  /** This node served a call; `isFannedOut` when apid addressed itself for it, which counts as a call of its own. */
+  served(call: ServerCall, status: StatusError | undefined, isFannedOut: boolean): void {
+    const { metadata, method, authority, path } = call.head;
+    const shown = isFannedOut ? asProxied(metadata, authority) : metadata;
+    if (isFannedOut) this.#sinks.apid.info(this.#line(call, 'stream', status && rpcErrorText(status), status, shown));
+    if (!method) return;
+    const part = PARTS[splitPath(path)?.service ?? ''] ?? 'machined';
+    this.#sinks.backend(part).info(this.#line(call, method.isStream ? 'stream' : 'unary', bare(status), status, shown));
+  }
+
+  #line(
+    call: ServerCall,
+    kind: string,
+    error: string | undefined,
+    status: StatusError | undefined,
+    metadata: MetadataMap,
+  ) {
+    const { path, startedAt, authority } = call.head;
+    const duration = formatDuration(this.#clock.monotonic() - startedAt);
+    const name = statusName(status?.code ?? 0);
+    return `${name} [${path}] ${duration} ${kind} ${error ?? 'Success'} (${metadataText(metadata, authority)})`;
+  }
+}
+
+/** A request line of a server without a router in front: maintenance mode (spec/api.md §5). */
+export function plainAccessLine(call: ServerCall, status: StatusError | undefined, clock: Clock): string {
+  const { path, startedAt, method, metadata, authority } = call.head;
+  const duration = formatDuration(clock.monotonic() - startedAt);
+  const kind = method?.isStream ? 'stream' : 'unary';
+  const text = bare(status) ?? 'Success';
+  return `${statusName(status?.code ?? 0)} [${path}] ${duration} ${kind} ${text} (${metadataText(metadata, authority)})`;
+}
+
+/** A plain error is its own text, one with a code has Go's form. */
+function bare(status: StatusError | undefined): string | undefined {
+  if (!status) return undefined;
+  return status.code === UNKNOWN ? status.message : rpcErrorText(status);
+}
+
+function asProxied(metadata: MetadataMap, authority: string): MetadataMap {
+  const { nodes: _, ...rest } = metadata;
+  return { ...rest, proxyfrom: authority };
+}
+
+/** Sorted `key=value` joined with `;`; the token is hidden, and what apids tell each other is left out. */
+function metadataText(metadata: MetadataMap, authority: string): string {
+  const keys = Object.keys(metadata);
+  keys.push('content-type');
+  keys.sort();
+  let text = `:authority=${authority}`;
+  for (const key of keys) {
+    if (key !== HOP_KEY)
+      text += `;${key}=${key === 'content-type' ? 'application/grpc' : valueText(key, metadata[key]!)}`;
+  }
+  return text;
+}
+
+function valueText(key: string, value: string | Buffer): string {
+  if (key === 'token') return '<hidden>';
+  if (typeof value !== 'string') return value.toString('base64');
+  return key === 'nodes' ? value.replaceAll(', ', ',') : value;
+}
