@@ -57,6 +57,11 @@ export class Store {
     return this.#namespaces.get(namespace)?.get(type)?.sorted() ?? [];
   }
 
+  /** Whether the resource is there. */
+  has({ namespace, type, id }: Pointer): boolean {
+    return this.#entry(namespace, type, id) !== undefined;
+  }
+
   /** Which controller made the resource; nothing where it was made by the node itself or is missing. */
   ownerOf({ namespace, type, id }: Pointer): string | undefined {
     return this.#entry(namespace, type, id)?.owner;
