@@ -14,7 +14,7 @@ const READ_AHEAD = 16;
 export interface WalkEntry {
   /** Node path: the root as given (a link resolved) and the names below it. */
   readonly path: string;
-  /** Path below the root; `.` for a root that is a folder, its name for any other root. */
+  /** Path below the root; `.` for a root that is a folder, its name for any other root. Empty where stat or open failed. */
   readonly relative: string;
   /** The path to give to the operating system. */
   readonly host: string;
@@ -123,7 +123,7 @@ async function openFolder(paths: NodePaths, { entry, real }: Waiting): Promise<F
     await examineBatch(paths, frame);
     return frame;
   } catch (error) {
-    return { ...entry, stats: undefined, error: osError('open', entry.path, error) };
+    return { ...entry, relative: '', stats: undefined, error: osError('open', entry.path, error) };
   }
 }
 
