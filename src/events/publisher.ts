@@ -46,12 +46,15 @@ export function sequencePublisher(stream: EventStream): SequencePublisher {
   };
 }
 
-/** Publishes one state change or health flip of a service; `state` is the name as in ServiceInfo (`Running`, …). */
+/** State names as in ServiceInfo: `Running`, `Waiting`, … */
+type StateName = Capitalize<Lowercase<Exclude<keyof typeof ServiceStateEvent_Action, 'UNRECOGNIZED'>>>;
+
+/** Publishes one state change or health flip of a service. */
 export function publishServiceState(
   stream: EventStream,
-  event: { service: string; state: string; message: string; health: ServiceHealth },
+  event: { service: string; state: StateName; message: string; health: ServiceHealth },
 ): void {
-  const action = event.state.toUpperCase() as Exclude<keyof typeof ServiceStateEvent_Action, 'UNRECOGNIZED'>;
+  const action = event.state.toUpperCase() as Uppercase<StateName>;
   stream.publish({
     type: 'ServiceStateEvent',
     message: {

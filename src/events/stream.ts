@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, TalosdError } from '../lib/errors.ts';
+import { Wakeups } from '../lib/wakeups.ts';
 import { parseXid, XidGenerator, xidSeconds } from '../lib/xid.ts';
 import { encodeEvent, eventTypeUrl, type NodeEvent } from './messages.ts';
 
@@ -35,7 +36,7 @@ export class EventStream {
   readonly #ids: XidGenerator;
   readonly #clock: Clock;
   #published = 0;
-  #wake = new Set<() => void>();
+  readonly #readers = new Wakeups();
 
   constructor(
     clock: Clock,
@@ -54,9 +55,7 @@ export class EventStream {
     const id = this.#ids.next();
     this.#ring[this.#published % CAPACITY] = { id, typeUrl: eventTypeUrl(event), value: encodeEvent(event), event };
     this.#published += 1;
-    const waiting = this.#wake;
-    this.#wake = new Set();
-    for (const wake of waiting) wake();
+    this.#readers.wake();
     return id;
   }
 
@@ -73,7 +72,7 @@ export class EventStream {
   async *#follow(start: number, signal: AbortSignal | undefined): AsyncGenerator<PublishedEvent> {
     for (let position = start; !signal?.aborted; ) {
       if (this.#published - position >= CAPACITY) return;
-      if (position === this.#published) await this.#more(signal);
+      if (position === this.#published) await this.#readers.wait(signal);
       else yield this.#at(position++);
     }
   }
@@ -113,18 +112,6 @@ export class EventStream {
 
   #at(position: number): PublishedEvent {
     return this.#ring[position % CAPACITY]!;
-  }
-
-  #more(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise(resolve => {
-      const wake = () => {
-        this.#wake.delete(wake);
-        signal?.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#wake.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
-    });
   }
 }
 

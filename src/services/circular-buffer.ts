@@ -1,4 +1,5 @@
 import { TalosdError } from '../lib/errors.ts';
+import { Wakeups } from '../lib/wakeups.ts';
 
 const INITIAL_CAPACITY = 16_384;
 const MAXIMUM_CAPACITY = 1_048_576;
@@ -25,7 +26,7 @@ export interface LogReadOptions {
 export class CircularBuffer {
   #storage = Buffer.allocUnsafe(INITIAL_CAPACITY);
   #written = 0;
-  #wake = new Set<() => void>();
+  readonly #readers = new Wakeups();
 
   /** Bytes written so far, which is the position behind the newest one. */
   get end(): number {
@@ -48,9 +49,7 @@ export class CircularBuffer {
     this.#storage.set(first, at);
     this.#storage.set(kept.subarray(first.length), 0);
     this.#written += data.length;
-    const waiting = this.#wake;
-    this.#wake = new Set();
-    for (const wake of waiting) wake();
+    this.#readers.wake();
   }
 
   /** A copy of at most `limit` bytes from `position`, fewer at the end of the storage or of what was written. */
@@ -97,26 +96,13 @@ export class CircularBuffer {
         position = this.oldest;
       }
       if (position === this.#written) {
-        await this.#more(signal);
+        await this.#readers.wait(signal);
         continue;
       }
       const chunk = this.slice(position, Math.min(MAXIMUM_CHUNK, end - position));
       position += chunk.length;
       yield chunk;
     }
-  }
-
-  /** Resolves with the next write, or when the signal aborts. */
-  #more(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise(resolve => {
-      const wake = () => {
-        this.#wake.delete(wake);
-        signal?.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#wake.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
-    });
   }
 
   /** Until the storage has its full size nothing has turned round in it, so its bytes move as one block. */

@@ -99,7 +99,6 @@ export function controllerLogger(logs: LogBuffers, controller: string, clock: Cl
  * (`2026/11/24 02:16:29.170950 log.go:98: OK […] …`): sequences-and-services.md §3.9. The caller writes what follows the prefix.
  */
 export function accessLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
-  logs.register(id);
   if (id === 'machined') return lineLogger(logs, id, message => `machined ${logDate(clock.now())} ${message}`);
   const position = id === 'apid' ? 98 : 77;
   return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} log.go:${position}: ${message}`);
