@@ -17,7 +17,7 @@ export type CniConfig = TypeOf<typeof cni>;
 /** `cluster.network` (machine-config.md §4.11). */
 export const clusterNetwork = object({
   cni: field(cni, 'The network plugin of the cluster.', {
-    example: 'name: custom\nurls: [https://docs.projectcalico.org/archive/v3.20/manifests/canal.yaml]',
+    example: 'name: custom\nurls: [https://www.example.com/cni.yaml]',
     defaultText: 'flannel',
   }),
   dnsDomain: field(string, 'The DNS domain of the cluster.', { example: 'cluster.local' }),
