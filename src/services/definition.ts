@@ -5,7 +5,7 @@ import type { LogBuffers } from './log-buffers.ts';
 import type { Runner } from './runner.ts';
 
 /** What a runner is made with. */
-export interface RunnerTools {
+interface RunnerTools {
   readonly logs: LogBuffers;
   readonly clock: Clock;
 }

@@ -6,7 +6,7 @@ import type { HealthStatus, ServiceStatus } from './state.ts';
 const NEVER: Timestamp = { seconds: -62_135_596_800n, nanos: 0 };
 
 /** Milliseconds since the epoch on the wire; undefined is year 1. */
-export function encodeTime(milliseconds: number | undefined): Timestamp {
+function encodeTime(milliseconds: number | undefined): Timestamp {
   if (milliseconds === undefined) return { ...NEVER };
   const seconds = Math.floor(milliseconds / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((milliseconds - seconds * 1000) * 1e6) };

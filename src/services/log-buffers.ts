@@ -52,12 +52,12 @@ export class LogBuffers {
 }
 
 /** `2026/11/24 02:16:15`, UTC. */
-export function logDate(milliseconds: number): string {
+function logDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ');
 }
 
 /** `2026/11/24 02:16:15.123000`, UTC. */
-export function logDateMicroseconds(milliseconds: number): string {
+function logDateMicroseconds(milliseconds: number): string {
   const fraction = String(Math.floor((milliseconds % 1000) * 1000)).padStart(6, '0');
   return `${logDate(milliseconds)}.${fraction}`;
 }
