@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../lib/clock.ts';
 import { CircularBuffer } from './circular-buffer.ts';
-import { accessLogger, controllerLogger, LogBuffers, nodeLogger, serviceLogger } from './log-buffers.ts';
+import { accessLogger, LogBuffers, nodeLogger, serviceLogger } from './log-buffers.ts';
 
 async function text(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -97,14 +97,12 @@ test('loggers write the lines of the original, and the console gets a copy', asy
   node.info('install sequence: 0 phase(s)');
   node.task('task loadConfig (1/1)', 'downloading config');
   serviceLogger(logs, 'networkd', clock).warn('writing resolvconf');
-  controllerLogger(logs, 'config.MachineTypeController', clock).info('controller starting');
   accessLogger(logs, 'machined', clock).info('OK [/machine.MachineService/Version] 1ms unary Success ()');
   accessLogger(logs, 'apid', clock).info('OK [/machine.MachineService/Version] 2ms stream Success ()');
   expect(console).toEqual([
     'machined|[talos] 2026/11/24 02:16:15 install sequence: 0 phase(s)\n',
     'machined|[talos] task loadConfig (1/1): 2026/11/24 02:16:15 downloading config\n',
     'networkd|2026/11/24 02:16:15.007000 writing resolvconf\n',
-    'controller-runtime|2026/11/24 02:16:15  config.MachineTypeController: controller starting\n',
     'machined|machined 2026/11/24 02:16:15 OK [/machine.MachineService/Version] 1ms unary Success ()\n',
     'apid|2026/11/24 02:16:15.007000 log.go:98: OK [/machine.MachineService/Version] 2ms stream Success ()\n',
   ]);

@@ -88,12 +88,6 @@ export function serviceLogger(logs: LogBuffers, id: string, clock: Clock): Logge
   return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} ${message}`);
 }
 
-/** Lines of one controller in `controller-runtime`: `2026/11/24 02:16:15  <controller>: <text>`. */
-export function controllerLogger(logs: LogBuffers, controller: string, clock: Clock): Logger {
-  logs.register('controller-runtime');
-  return lineLogger(logs, 'controller-runtime', message => `${logDate(clock.now())}  ${controller}: ${message}`);
-}
-
 /**
  * Access lines of `machined` (`machined 2026/11/24 02:18:21 OK […] …`) or of another part
  * (`2026/11/24 02:16:29.170950 log.go:98: OK […] …`): sequences-and-services.md §3.9. The caller writes what follows the prefix.
