@@ -1,9 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip, constants as zlib } from 'node:zlib';
-import { osError } from '../lib/errors.ts';
+import { createGzip, type Gzip, constants as zlib } from 'node:zlib';
+import { osError, toError } from '../lib/errors.ts';
 import type { NodePaths } from './paths.ts';
 import { type TarMember, tarEnd, tarHeader, tarPadding } from './tar-header.ts';
 import { apparentSize, type WalkEntry, walk } from './walk.ts';
@@ -31,34 +29,60 @@ export async function* archive(
   skipped: Skipped[],
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const entries = walk(paths, root, { ...(signal ? { signal } : {}) });
+  const entries = walk(paths, root, signal ? { signal } : {});
   const first = await entries.next(); // a root that is not there must show before a single byte is sent
   if (first.done) return;
   const gzip = createGzip({ level: zlib.Z_BEST_SPEED, chunkSize: CHUNK_SIZE });
-  const source = Readable.from(tar(first.value, entries, skipped), { objectMode: false, highWaterMark: READ_SIZE });
-  const stop = new AbortController();
-  const done = pipeline(source, gzip, { signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal });
-  // Until the output is read to its end a failure shows there; `done` below is for a reader that leaves early.
-  const settled = done.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const stop = () => void gzip.destroy(toError(signal?.reason));
+  signal?.addEventListener('abort', stop, { once: true });
+  const pumping = pump(tar(first.value, entries, skipped), gzip);
   try {
     for await (const chunk of gzip) yield chunk as Buffer;
-    await done;
   } finally {
-    stop.abort();
-    await settled;
+    signal?.removeEventListener('abort', stop);
+    gzip.destroy();
+    await pumping;
   }
 }
 
+/** Feeds the pieces to `gzip` in full blocks; one block is reused, so each is waited for. Failures show on `gzip`. */
+async function pump(pieces: AsyncIterable<Buffer>, gzip: Gzip): Promise<void> {
+  let fail = (_: Error) => {};
+  gzip.once('close', () => fail(new Error('the archive was closed'))); // else a write waits for a reader who has left
+  const write = (bytes: Buffer) =>
+    new Promise<void>((resolve, reject) => {
+      fail = reject;
+      gzip.write(bytes, error => (error ? reject(error) : resolve()));
+    });
+  const block = Buffer.allocUnsafe(READ_SIZE);
+  let filled = 0;
+  try {
+    for await (const piece of pieces) {
+      for (let at = 0; at < piece.length; ) {
+        const copied = piece.copy(block, filled, at);
+        at += copied;
+        filled += copied;
+        if (filled < block.length) continue;
+        await write(block);
+        filled = 0;
+      }
+    }
+    await write(block.subarray(0, filled));
+    gzip.end();
+  } catch (error) {
+    gzip.destroy(toError(error));
+  }
+}
+
+/** The archive in pieces, each good until the next one is asked for. */
 async function* tar(first: WalkEntry, rest: AsyncIterable<WalkEntry>, skipped: Skipped[]): AsyncGenerator<Buffer> {
-  yield* memberOf(first, skipped);
-  for await (const entry of rest) yield* memberOf(entry, skipped);
+  const scratch = Buffer.allocUnsafe(READ_SIZE);
+  yield* memberOf(first, skipped, scratch);
+  for await (const entry of rest) yield* memberOf(entry, skipped, scratch);
   yield tarEnd();
 }
 
-async function* memberOf(entry: WalkEntry, skipped: Skipped[]): AsyncGenerator<Buffer> {
+async function* memberOf(entry: WalkEntry, skipped: Skipped[], scratch: Buffer): AsyncGenerator<Buffer> {
   const skip = (message: string) => void skipped.push({ path: entry.path, message });
   const { stats } = entry;
   if (!stats) return skip(entry.error?.message ?? 'not examined');
@@ -74,7 +98,7 @@ async function* memberOf(entry: WalkEntry, skipped: Skipped[]): AsyncGenerator<B
   }
   try {
     yield tarHeader(member);
-    yield* exactly(file, member.size, entry.path, skip);
+    yield* exactly(file, member.size, entry.path, scratch, skip);
     yield tarPadding(member.size);
   } finally {
     await file.close();
@@ -86,24 +110,23 @@ async function* exactly(
   file: FileHandle,
   size: number,
   path: string,
+  scratch: Buffer,
   skip: (message: string) => void,
 ): AsyncGenerator<Buffer> {
   let left = size;
   while (left > 0) {
-    const buffer = Buffer.allocUnsafe(Math.min(left, READ_SIZE));
+    let bytesRead = 0;
     try {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-      if (bytesRead === 0) break;
-      left -= bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      ({ bytesRead } = await file.read(scratch, 0, Math.min(left, scratch.length), null));
     } catch (error) {
       skip(osError('read', path, error).message);
-      break;
     }
+    if (bytesRead === 0) break;
+    left -= bytesRead;
+    yield scratch.subarray(0, bytesRead);
   }
-  for (const zeros = Buffer.alloc(Math.min(left, READ_SIZE)); left > 0; left -= Math.min(left, zeros.length)) {
-    yield zeros.subarray(0, Math.min(left, zeros.length));
-  }
+  scratch.fill(0, 0, Math.min(left, scratch.length));
+  for (; left > 0; left -= Math.min(left, scratch.length)) yield scratch.subarray(0, Math.min(left, scratch.length));
 }
 
 function describe(entry: WalkEntry, stats: Stats): TarMember {

@@ -12,7 +12,7 @@ const CHUNK_SIZE = 32 * 1024;
 
 /**
  * The bytes of a regular file (links followed) from its beginning to where it ends when the reader gets there; the
- * size that stat tells does not matter, so /proc and /sys work. Throws `stat <path>: …`, `path must be a regular file`
+ * size that stat tells does not matter, so /proc and /sys work. A chunk is good until the next one is asked for. Throws `stat <path>: …`, `path must be a regular file`
  * and `open <path>: …` (spec/api.md §2.7, Read); a failure on the way (`read <path>: …`) goes to `onBroken` and is the end.
  */
 export async function* readChunks(
@@ -27,10 +27,10 @@ export async function* readChunks(
       throw osError('open', path, error);
     },
   );
+  const buffer = Buffer.allocUnsafe(READ_SIZE); // one for all: fresh ones would pile up faster than they are collected
   try {
     for (;;) {
       signal?.throwIfAborted();
-      const buffer = Buffer.allocUnsafe(READ_SIZE);
       const { bytesRead } = await file.read(buffer, 0, READ_SIZE, null).catch((error: unknown) => {
         // A log of the kernel that has no more to say for now ends here instead of keeping a thread waiting.
         if (errnoOf(error) !== 'EAGAIN') onBroken(osError('read', path, error));

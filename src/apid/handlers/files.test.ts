@@ -178,7 +178,11 @@ test('DiskUsage: sums, depth, thresholds, several paths, a path that is not ther
 test('Read: pieces of at most 32 KiB, files of unknown size, errors', async () => {
   const big = Buffer.alloc(300_000, 'abc');
   writeFileSync(join(root, 'big'), big);
-  const read = (path: string) => all(files.read({ path }, context));
+  const read = async (path: string) => {
+    const pieces: { bytes: Buffer }[] = [];
+    for await (const { bytes } of files.read({ path }, context)) pieces.push({ bytes: Buffer.from(bytes) });
+    return pieces;
+  };
   const pieces = await read(join(root, 'big'));
   expect(Buffer.concat(pieces.map(piece => piece.bytes)).equals(big)).toBe(true);
   expect(Math.max(...pieces.map(piece => piece.bytes.length))).toBe(32 * 1024);

@@ -28,6 +28,7 @@ export interface FileHandlerOptions {
 export interface FileHandlers {
   readonly list: StreamHandler<ListRequest, FileInfo>;
   readonly diskUsage: StreamHandler<DiskUsageRequest, DiskUsageInfo>;
+  /** The bytes of a message are good until the next one is asked for. */
   readonly read: StreamHandler<ReadRequest, Data>;
   readonly copy: StreamHandler<CopyRequest, Data>;
 }
