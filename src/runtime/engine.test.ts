@@ -55,7 +55,7 @@ const texts = (store: Store, type: ResourceType<Word>) =>
 
 describe('controllers', () => {
   test('a chain follows its inputs, writes only what differs and removes what is gone', async () => {
-    await using runtime = new TestRuntime(counting, shouting);
+    const runtime = new TestRuntime(counting, shouting);
     const { store } = runtime;
     await runtime.settle();
     expect(texts(store, Counts)).toEqual(['all@1=0']);
@@ -80,7 +80,7 @@ describe('controllers', () => {
   test('triggers coalesce, an input with an id wakes for that id only, a source and the controller itself wake it too', async () => {
     let turns = 0;
     const clock = new FakeClock();
-    await using runtime = new TestRuntime(
+    const runtime = new TestRuntime(
       controller({
         inputs: [input(Words, { id: 'a' })],
         sources: [every(1000, clock)],
@@ -164,7 +164,7 @@ describe('controllers', () => {
 
   test('a failing source fails its controller, which begins it again', async () => {
     let begun = 0;
-    await using runtime = new TestRuntime(
+    const runtime = new TestRuntime(
       controller({ sources: [async () => (++begun === 1 ? Promise.reject(new Error('no socket')) : undefined)] }),
     );
     await runtime.settle();
@@ -183,7 +183,7 @@ describe('controllers', () => {
       }
     };
     const words = { namespace: 'test', type: Words.type, id: 'a' };
-    await using runtime = new TestRuntime(
+    const runtime = new TestRuntime(
       controller({
         name: 'x',
         inputs: [input(Words, { id: 'a' })],
@@ -234,7 +234,7 @@ describe('controllers', () => {
           if (words.includes('steal')) ctx.write(Shouts, 'b1', { text: 'stolen' });
         },
       });
-    await using runtime = new TestRuntime(share('A', 'a'), share('B', 'b'));
+    const runtime = new TestRuntime(share('A', 'a'), share('B', 'b'));
     const { store } = runtime;
     for (const id of ['a1', 'a2', 'b1']) store.put(Words, id, { text: '' });
     await runtime.settle();
@@ -259,7 +259,7 @@ describe('controllers', () => {
         ctx.removeFinalizer({ namespace: 'test', type: Shouts.type, id: 'missing' }, 'held');
       },
     });
-    await using runtime = new TestRuntime(shouting, holding);
+    const runtime = new TestRuntime(shouting, holding);
     const { store } = runtime;
     store.put(Words, 'a', { text: 'x' });
     await runtime.settle();
@@ -301,7 +301,7 @@ describe('controllers', () => {
     const change = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('x', 'y', undefined), fc.boolean());
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 12 }), async changes => {
-        await using runtime = new TestRuntime(counting, shouting);
+        const runtime = new TestRuntime(counting, shouting);
         const { store } = runtime;
         for (const [id, text, pause] of changes) {
           if (text) store.put(Words, id, { text });

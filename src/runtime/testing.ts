@@ -34,8 +34,4 @@ export class TestRuntime {
         throw new Error(`controllers do not come to rest:\n${this.lines.slice(-20).join('\n')}`);
     } while (this.engine.busy);
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.scope.close();
-  }
 }
