@@ -1,0 +1,107 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { runCli } from './main.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'talosd-cli-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+async function run(...argv: string[]) {
+  let [stdout, stderr] = ['', ''];
+  const code = await runCli(argv, {
+    stdout: { write: text => (stdout += text) },
+    stderr: { write: text => (stderr += text) },
+    cwd: folder,
+    env: {},
+  });
+  return { code, stdout, stderr };
+}
+const failed = (text: string) => ({ code: 1, stdout: '', stderr: `${text}\n` });
+
+test('gen config writes secret files that validate', async () => {
+  expect(
+    await run('gen', 'config', '007', 'https://1.2.3.4:6443', '-o', 'out', '-p=false', '--additional-sans', '1.10,b'),
+  ).toEqual({
+    code: 0,
+    stdout:
+      'generating PKI and tokens\ncreated out/init.yaml\ncreated out/controlplane.yaml\ncreated out/join.yaml\ncreated out/talosconfig\n',
+    stderr: '',
+  });
+  for (const name of ['init.yaml', 'controlplane.yaml', 'join.yaml', 'talosconfig'])
+    expect((await stat(join(folder, 'out', name))).mode & 0o777).toBe(0o600);
+  const init = await readFile(join(folder, 'out/init.yaml'), 'utf8');
+  expect(init).toMatch(/^persist: false/m);
+  expect(init).toMatch(/clusterName: "007"/);
+  expect(init).toMatch(/- 1\.2\.3\.4\n +- "1\.10"\n +- b\n/);
+  expect(await run('validate', '-c', 'out/join.yaml', '--mode=cloud')).toEqual({
+    code: 0,
+    stdout: 'out/join.yaml is valid for cloud mode\n',
+    stderr: '',
+  });
+});
+
+test('the same secrets make the same cluster', async () => {
+  await run('gen', 'secrets', '-o', 's.yaml');
+  expect((await run('gen', 'config', 'c', 'https://h:1', '-o', 'a', '--with-secrets', 's.yaml')).stdout).not.toContain(
+    'PKI',
+  );
+  await run('gen', 'config', 'c', 'https://h:1', '-o', 'b', '--with-secrets', 's.yaml');
+  const [a, b] = await Promise.all(['a', 'b'].map(name => readFile(join(folder, name, 'init.yaml'), 'utf8')));
+  expect(a).toBe(b);
+  await run('gen', 'secrets', '-o', 't.yaml', '--from-config', 'a/init.yaml');
+  expect(await readFile(join(folder, 't.yaml'), 'utf8')).toBe(await readFile(join(folder, 's.yaml'), 'utf8'));
+});
+
+test.each([
+  [['gen', 'config', 'a'], 'accepts 2 arg(s), received 1'],
+  [
+    ['gen', 'config', 'a', '10.0.0.1'],
+    'no scheme and port specified for the cluster endpoint URL\ntry: "https://10.0.0.1:6443"',
+  ],
+  [['gen', 'config', 'a', 'https://h', '--talos-version', '0.8'], 'invalid talos-version: error parsing version "0.8"'],
+  [['gen', 'config', 'a', 'https://h', '--registry-mirror', 'x'], 'invalid registry mirror spec: "x"'],
+  [['gen', 'config', 'a', 'https://h', '--config-patch', 'x'], 'unknown flag: --config-patch'],
+  [
+    ['gen', 'config', 'a', 'https://h', '--persist=perhaps'],
+    'invalid argument "perhaps" for "--persist": true or false expected',
+  ],
+  [['validate', '-m', 'metal'], 'open : no such file or directory'],
+  [['validate', '-c', 'x'], 'required flag(s) "mode" not set'],
+  [['validate', '-m'], 'flag needs an argument: --mode'],
+  [['frob'], 'unknown command "frob" for "talosd" (see talosd --help)'],
+  [['gen', 'constructor'], 'unknown command "constructor" for "talosd gen" (see talosd gen --help)'],
+])('%j fails with its reason', async (argv, text) => {
+  expect(await run(...argv)).toEqual(failed(text));
+});
+
+test('another config version does nothing', async () => {
+  expect(await run('gen', 'config', 'a', 'https://h', '--version', 'v0.9')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: '',
+  });
+});
+
+test('validate lists what is wrong, notes apart', async () => {
+  await writeFile(
+    join(folder, 'bad.yaml'),
+    'machine: {type: worker, install: {}}\ncluster: {controlPlane: {endpoint: "https://h"}, network: {dnsDomain: a}}\n',
+  );
+  expect(await run('validate', '-c', 'bad.yaml', '-m', 'metal')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^2 errors occurred:\n\t\* an install disk is required in "metal" mode.*\n\t\* specified install disk does not exist: "".*\n\n\n$/,
+    ),
+  });
+  expect(await run('validate', '-c', 'bad.yaml', '-m', 'Metal')).toEqual(failed('unknown runtime mode: "Metal"'));
+});
+
+test('every command has a help', async () => {
+  for (const argv of [[], ['gen'], ['gen', 'config'], ['gen', 'secrets'], ['validate'], ['images']]) {
+    const { code, stdout } = await run(...argv, '--help');
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`\nUsage:\n  ${['talosd', ...argv].join(' ')}`)]);
+  }
+  expect((await run('images')).stdout.split('\n')).toHaveLength(12);
+});

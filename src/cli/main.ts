@@ -1,0 +1,72 @@
+import { errorMessage } from '../lib/errors.ts';
+import { type CommandNode, commandHelp, groupHelp, type Io, parseCommand } from './command.ts';
+
+export type { Io } from './command.ts';
+
+const TREE: Extract<CommandNode, { children: unknown }> = {
+  summary: 'Node agent of a Kubernetes operating system, and the tools around its configuration.',
+  children: {
+    gen: {
+      summary: 'Generate machine configs, secrets, keys and certificates.',
+      children: {
+        config: {
+          summary: 'a set of machine configs and the talosconfig of a new cluster',
+          load: async () => (await import('./gen-config.ts')).genConfigCommand,
+        },
+        secrets: {
+          summary: 'the secrets of a cluster, to generate its configs from',
+          load: async () => (await import('./gen-secrets.ts')).genSecretsCommand,
+        },
+      },
+    },
+    validate: {
+      summary: 'check a machine config',
+      load: async () => (await import('./validate.ts')).validateCommand,
+    },
+    images: {
+      summary: 'the default images of a node',
+      load: async () => (await import('./images.ts')).imagesCommand,
+    },
+  },
+};
+
+/**
+ * Runs what a user typed after `talosd` (all but `run`, which belongs to the composition root) and returns the exit
+ * code. Errors go to stderr as they are, without a stack and with one newline at their end (two where the text of
+ * spec/machine-config.md §13.5 has its own), exit code 1.
+ */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    return await walk(argv, io);
+  } catch (error) {
+    io.stderr.write(`${errorMessage(error)}\n`);
+    return 1;
+  }
+}
+
+async function walk(argv: readonly string[], io: Io): Promise<number> {
+  const path: string[] = [];
+  let node: CommandNode = TREE;
+  while ('children' in node) {
+    const word: string | undefined = argv[path.length];
+    if (word === undefined || word === '--help' || word === '-h' || (word === 'help' && path.length === 0)) {
+      io.stdout.write(groupHelp(path, node));
+      return 0;
+    }
+    const child: CommandNode | undefined = Object.hasOwn(node.children, word) ? node.children[word] : undefined;
+    if (child === undefined) {
+      const prefix = ['talosd', ...path].join(' ');
+      io.stderr.write(`unknown command "${word}" for "${prefix}" (see ${prefix} --help)\n`);
+      return 1;
+    }
+    path.push(word);
+    node = child;
+  }
+  const command = await node.load();
+  const parsed = parseCommand(command, argv.slice(path.length));
+  if (parsed === 'help') {
+    io.stdout.write(commandHelp(path, command));
+    return 0;
+  }
+  return command.run(parsed[0], parsed[1], io);
+}
