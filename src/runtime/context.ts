@@ -1,5 +1,5 @@
 import { isNotFoundError, TalosdError } from '../lib/errors.ts';
-import type { Controller, Output } from './controller.ts';
+import type { Declaration, Output } from './declaration.ts';
 import { type Pointer, type Resource, type ResourceType, refText } from './resource.ts';
 import type { Store, WatchCondition } from './store.ts';
 
@@ -15,11 +15,11 @@ export class ControllerContext {
   /** Asks for another turn after this one. */
   readonly queueReconcile: () => void;
   readonly #store: Store;
-  readonly #controller: Controller;
+  readonly #controller: Declaration;
 
   constructor(
     store: Store,
-    controller: Controller,
+    controller: Declaration,
     hooks: { signal: AbortSignal; log: (message: string) => void; queueReconcile: () => void },
   ) {
     this.#store = store;

@@ -1,21 +1,8 @@
 import type { Clock } from '../lib/clock.ts';
 import type { ControllerContext } from './context.ts';
-import type { ResourceType } from './resource.ts';
+import type { Declaration } from './declaration.ts';
 
-/** What a controller reads, and what wakes it: a type, or one id of it. `strong` also permits changing finalizers. */
-export interface Input {
-  readonly namespace: string;
-  readonly type: string;
-  readonly id?: string;
-  readonly kind: 'weak' | 'strong';
-}
-
-/** What a controller writes. Of a shared output it may change only what it created itself. */
-export interface Output {
-  readonly namespace: string;
-  readonly type: string;
-  readonly kind: 'exclusive' | 'shared';
-}
+export { type Input, input, type Output, output } from './declaration.ts';
 
 /**
  * Something besides resources that wakes a controller: a timer, a file, another program. Begins on each (re)start of the
@@ -28,28 +15,9 @@ export type Source = (trigger: () => void, signal: AbortSignal) => void | Promis
  * it keeps nothing between two turns. Events carry no data and coalesce: a turn may stand for many of them
  * (spec/resources.md §3.2).
  */
-export interface Controller {
-  /** As logged, `<package>.<Name>Controller`. */
-  readonly name: string;
-  readonly inputs: readonly Input[];
-  readonly outputs: readonly Output[];
+export interface Controller extends Declaration {
   readonly sources?: readonly Source[];
   reconcile(ctx: ControllerContext): void | Promise<void>;
-}
-
-/** An input of `type`; weak, of all ids and in its default namespace unless said otherwise. */
-export function input(
-  type: ResourceType<never>,
-  options: { id?: string; namespace?: string; kind?: Input['kind'] } = {},
-): Input {
-  const { id, namespace = type.defaultNamespace, kind = 'weak' } = options;
-  return { namespace, type: type.type, kind, ...(id === undefined ? {} : { id }) };
-}
-
-/** An output of `type`; exclusive and in its default namespace unless said otherwise. */
-export function output(type: ResourceType<never>, options: { namespace?: string; kind?: Output['kind'] } = {}): Output {
-  const { namespace = type.defaultNamespace, kind = 'exclusive' } = options;
-  return { namespace, type: type.type, kind };
 }
 
 /** A source that wakes its controller every `milliseconds`. */

@@ -1,5 +1,5 @@
 import { TalosdError } from '../lib/errors.ts';
-import type { Controller } from './controller.ts';
+import type { Declaration } from './declaration.ts';
 
 /** One edge of the graph of controllers and what they write and read (spec/resources.md §8). */
 export interface DependencyEdge {
@@ -12,7 +12,7 @@ export interface DependencyEdge {
 }
 
 /** Refuses a second writer of a (namespace, type), unless both share it (spec/resources.md §3.1). */
-export function checkOutputs(controller: Controller, others: readonly Controller[]): void {
+export function checkOutputs(controller: Declaration, others: readonly Declaration[]): void {
   for (const { namespace, type, kind } of controller.outputs) {
     for (const other of others) {
       const clash = other.outputs.find(output => output.namespace === namespace && output.type === type);
@@ -31,8 +31,8 @@ export function checkOutputs(controller: Controller, others: readonly Controller
  * the `started` controllers by (controller, namespace, type, id).
  */
 export function dependencyEdges(
-  controllers: readonly Controller[],
-  started: (controller: Controller) => boolean,
+  controllers: readonly Declaration[],
+  started: readonly Declaration[],
 ): DependencyEdge[] {
   const manages = controllers.flatMap(({ name, outputs }) =>
     outputs.map(({ namespace, type }) => ({ controller: name, kind: 'manages' as const, namespace, type, id: '' })),

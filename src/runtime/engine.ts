@@ -50,10 +50,10 @@ export class ControllerEngine {
 
   /** The graph of controllers, outputs and inputs, in the order of the inspect API. */
   dependencies(): DependencyEdge[] {
-    const started = new Set(this.#runners.filter(runner => runner.started).map(runner => runner.controller));
+    const started = this.#runners.filter(runner => runner.started);
     return dependencyEdges(
       this.#runners.map(runner => runner.controller),
-      controller => started.has(controller),
+      started.map(runner => runner.controller),
     );
   }
 
