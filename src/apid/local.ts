@@ -5,9 +5,16 @@ import { SERVICES } from './methods.ts';
 import { statusError } from './status.ts';
 
 /** A method of this node at byte level. */
-export type LocalMethod =
+export type LocalMethod = { readonly path: string } & (
   | { readonly kind: 'unary'; run(request: Buffer, context: CallContext): Promise<Buffer> }
-  | { readonly kind: 'stream'; run(request: Buffer, context: CallContext): AsyncIterable<Buffer> };
+  | { readonly kind: 'stream'; run(request: Buffer, context: CallContext): AsyncIterable<Buffer> }
+);
+
+interface Codecs {
+  readonly responseStream: boolean;
+  requestDeserialize(value: Buffer): unknown;
+  responseDeserialize(value: Buffer): unknown;
+}
 
 /** The handler that fits a generated method definition. */
 export type HandlerOf<Definition> = Definition extends {
@@ -45,6 +52,11 @@ export function buildLocal(handlers: Handlers): ReadonlyMap<string, LocalMethod>
   return methods;
 }
 
+/** Puts a generated definition's codecs round one typed handler. */
+export function localMethod<D extends Codecs>(definition: D, handler: HandlerOf<D>): LocalMethod {
+  return wrap(definition as unknown as Definition, handler as AnyHandler);
+}
+
 function wrap(definition: Definition, handler: AnyHandler | undefined): LocalMethod {
   if (!handler) return missing(definition);
   const { path, responseSerialize } = definition;
@@ -59,10 +71,11 @@ function wrap(definition: Definition, handler: AnyHandler | undefined): LocalMet
     const unary = handler as UnaryHandler<unknown, unknown>;
     const run = async (request: Buffer, context: CallContext) =>
       responseSerialize(await unary(decode(request), context));
-    return { kind: 'unary', run };
+    return { path, kind: 'unary', run };
   }
   const stream = handler as StreamHandler<unknown, unknown>;
   return {
+    path,
     kind: 'stream',
     async *run(request, context) {
       for await (const message of stream(decode(request), context)) yield responseSerialize(message);
@@ -73,8 +86,9 @@ function wrap(definition: Definition, handler: AnyHandler | undefined): LocalMet
 function missing({ path, responseStream }: Definition): LocalMethod {
   const error = () =>
     statusError('unimplemented', `${path.slice(1)} is not available: this node has no handler for it`);
-  if (!responseStream) return { kind: 'unary', run: () => Promise.reject(error()) };
+  if (!responseStream) return { path, kind: 'unary', run: () => Promise.reject(error()) };
   return {
+    path,
     kind: 'stream',
     // biome-ignore lint/correctness/useYield: it fails before its first message
     async *run() {
