@@ -37,11 +37,9 @@ export function dependencyEdges(
   const manages = controllers.flatMap(({ name, outputs }) =>
     outputs.map(({ namespace, type }) => ({ controller: name, kind: 'manages' as const, namespace, type, id: '' })),
   );
-  const inputs = controllers
-    .filter(started)
-    .flatMap(({ name, inputs }) =>
-      inputs.map(({ namespace, type, id = '', kind }) => ({ controller: name, kind, namespace, type, id })),
-    );
+  const inputs = started.flatMap(({ name, inputs }) =>
+    inputs.map(({ namespace, type, id = '', kind }) => ({ controller: name, kind, namespace, type, id })),
+  );
   return [
     ...manages.sort(by(edge => [edge.namespace, edge.type, edge.controller])),
     ...inputs.sort(by(edge => [edge.controller, edge.namespace, edge.type, edge.id])),
