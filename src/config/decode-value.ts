@@ -170,7 +170,8 @@ export class ValueDecoder {
       return false;
     const right = keyPath(keyPath(path, into), entry.key);
     this.#note(entry.keyNode, keyPath(path, entry.key), `taken as an entry of ${into}`, `its right place is ${right}`);
-    const target = (object[into] ??= Object.create(null)) as Record<string, unknown>;
+    object[into] ??= Object.create(null);
+    const target = object[into] as Record<string, unknown>;
     if (Object.hasOwn(target, entry.key)) {
       this.fail(entry.keyNode, right, { message: `mapping key ${JSON.stringify(entry.key)} already defined` });
     } else this.#put(target, entry.key, right, mapType.value, entry, false);

@@ -22,7 +22,7 @@ export class Suggester {
     const places = this.#index().get(key) ?? [];
     let best: { path: string; score: number } | undefined;
     for (const place of places) {
-      const score = fit(place.type, value) + sharedPrefix(place.path, path) / 1000;
+      const score = likeness(place.type, value) + sharedPrefix(place.path, path) / 1000;
       if (score > (best?.score ?? 0)) best = { path: place.path, score };
     }
     return best?.path;
@@ -47,9 +47,9 @@ function collect(path: string, type: Type, places: Map<string, Place[]>): Map<st
 }
 
 /** How well a value suits a type: 0 for another kind of value, more for each known key. */
-function fit(type: Type, value: Node | null): number {
+function likeness(type: Type, value: Node | null): number {
   if (type.kind === 'list')
-    return isSeq(value) ? 1 + Math.max(0, ...value.items.map(item => fit(type.item, asNode(item)))) : 0;
+    return isSeq(value) ? 1 + Math.max(0, ...value.items.map(item => likeness(type.item, asNode(item)))) : 0;
   if (type.kind === 'map') return isMap(value) ? 1 : 0;
   if (type.kind !== 'object') return value === null || isScalar(value) ? 1 : 0;
   if (!isMap(value)) return isScalar(value) && value.value === '' ? 1 : 0;

@@ -1,9 +1,9 @@
 import { parseIp } from '../lib/ip.ts';
 import { dnsDomain } from './defaults.ts';
 import { endpointProblem } from './endpoint.ts';
+import type { Findings } from './findings.ts';
 import { machineType } from './machine-type.ts';
 import type { MachineConfig } from './schema/config.ts';
-import type { Findings } from './validate.ts';
 
 /** Rules 3 and 4, then those of the install section, then 8 and 9: the order of machine-config.md §5. */
 export function checkCluster(config: MachineConfig, findings: Findings, checkInstall: () => void): void {

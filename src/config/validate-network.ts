@@ -1,8 +1,8 @@
 import { parseCidr, parseIp } from '../lib/ip.ts';
+import type { Findings } from './findings.ts';
 import { machineType } from './machine-type.ts';
 import type { MachineConfig } from './schema/config.ts';
 import type { NetworkInterface } from './schema/network.ts';
-import type { Findings } from './validate.ts';
 
 const INTERFACES = 'machine.network.interfaces';
 

@@ -1,5 +1,6 @@
 import { errorList, TalosdError } from '../lib/errors.ts';
 import { keySlot } from './defaults.ts';
+import type { Findings } from './findings.ts';
 import { MACHINE_TYPE_WORDS } from './machine-type.ts';
 import type { Problem } from './problem.ts';
 import type { MachineConfig } from './schema/config.ts';
@@ -23,14 +24,6 @@ export interface Validation {
   readonly problems: Problem[];
   /** Warnings. */
   readonly notes: Problem[];
-}
-
-/** Collects what the rules find; each rule gets it instead of the options. */
-export interface Findings {
-  readonly positions: SourceMap | undefined;
-  problem(path: string, message: string, hint?: string): void;
-  problemAt(position: { file: string; line: number; column: number }, path: string, message: string): void;
-  note(path: string, message: string, hint?: string): void;
 }
 
 /** Reads a mode as users write it; case counts. */
