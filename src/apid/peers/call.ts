@@ -71,10 +71,11 @@ function checkStatus(
 ): void {
   const code = trailers?.['grpc-status'];
   if (code === undefined) {
-    const http = headers?.[':status'];
+    if (!headers) throw statusError('unavailable', 'connection closed');
+    const http = Number(headers[':status']);
     throw statusError(
       'unknown',
-      Number(http) === 200 ? 'server closed the stream without sending trailers' : `HTTP status ${http}`,
+      http === 200 ? 'server closed the stream without sending trailers' : `HTTP status ${http}`,
     );
   }
   if (Number(code) !== 0) throw statusOf(Number(code), trailers ?? {});

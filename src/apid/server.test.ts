@@ -1,0 +1,412 @@
+import { connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { Metadata } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Data } from '../gen/common/common.ts';
+import { type MachineServiceClient, VersionResponse } from '../gen/machine/machine.ts';
+import { anyLogs, Bed, createAuthority, failureOf, nodes, raw, summary, version } from './testing/bed.ts';
+import { testHandlers } from './testing/handlers.ts';
+
+let bed: Bed;
+beforeEach(async () => {
+  bed = await Bed.create();
+});
+afterEach(() => bed.scope.close());
+
+async function start(tag: string) {
+  const { handlers, recorded } = testHandlers(tag);
+  return { ...(await bed.node(handlers)), recorded };
+}
+
+const refused = (ip: string) =>
+  `connection error: desc = "transport: Error while dialing dial tcp ${ip}:${bed.port}: connect: connection refused"`;
+const proxied = (value = '10.5.0.1:50000') => {
+  const metadata = new Metadata();
+  metadata.set('proxyfrom', value);
+  return metadata;
+};
+
+describe('a call without nodes', () => {
+  test('is served here, without metadata, by TLS and by the socket', async () => {
+    const node = await start('v1');
+    const expected = [[undefined, 'v1']];
+    expect(summary(await version(await bed.client(node)))).toEqual(expected);
+    expect(summary(await version(bed.unixClient(node)))).toEqual(expected);
+    expect(summary(await version(await bed.client(node), proxied()))).toEqual(expected);
+    expect(node.recorded.contexts.map(({ peer }) => ({ ...peer, serial: peer.serial !== '' }))).toEqual([
+      { address: '127.0.0.1', subject: 'O=tester', serial: true },
+      { address: 'unix', subject: '', serial: false },
+      { address: '127.0.0.1', subject: 'O=tester', serial: true },
+    ]);
+  });
+
+  test('fails with its own status, and unknown paths with the texts of routerd and machined', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    const call = (path: string) => failureOf(raw(client, path));
+    expect(await call('/machine.MachineService/Memory')).toEqual({ code: 5, details: 'no memory' });
+    expect(await call('/storage.StorageService/Disks')).toEqual({
+      code: 2,
+      details: 'service storage.StorageService is not defined',
+    });
+    expect(await call('/securityapi.SecurityService/Certificate')).toEqual({
+      code: 2,
+      details: 'service securityapi.SecurityService is not defined',
+    });
+    expect(await call('/os.OSService/Dmesg')).toEqual({ code: 12, details: 'unknown service os.OSService' });
+    expect(await call('/machine.MachineService/NoSuchMethod')).toEqual({
+      code: 12,
+      details: 'unknown method NoSuchMethod for service machine.MachineService',
+    });
+    expect(await call('/machine.MachineService/Upgrade')).toEqual({
+      code: 12,
+      details: 'machine.MachineService/Upgrade is not available: this node has no handler for it',
+    });
+    expect(
+      await failureOf(raw(client, '/machine.MachineService/Version', new Metadata(), Buffer.from([0xff]))),
+    ).toMatchObject({
+      code: 13,
+    });
+  });
+});
+
+describe('a call with nodes', () => {
+  test('to this node alone gets its name as typed, in-process', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    expect(summary(await version(client, nodes(node.ip)))).toEqual([[node.ip, 'v1']]);
+    expect(summary(await version(client, nodes(node.ip, node.ip)))).toEqual([
+      [node.ip, 'v1'],
+      [node.ip, 'v1'],
+    ]);
+    expect(node.recorded.contexts.map(({ peer, nodeCount }) => [peer.subject, nodeCount])).toEqual([
+      ['O=tester', 1],
+      ['O=tester', 2],
+      ['O=tester', 2],
+    ]);
+    expect(node.lines['machined']).toHaveLength(3);
+  });
+
+  test('reaches each through one endpoint, whichever fails', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const dead = bed.address();
+    const client = await bed.client(first);
+    expect(summary(await version(client, nodes(first.ip, second.ip, dead)))).toEqual(
+      [
+        [first.ip, 'v1'],
+        [second.ip, 'v2'],
+        [dead, `rpc error: code = Unavailable desc = ${refused(dead)}`],
+      ].sort(),
+    );
+    const unknown = VersionResponse.decode(await raw(client, '/no.such.Service/Foo', nodes(first.ip, second.ip)));
+    const status = { code: 2, message: 'service no.such.Service is not defined', details: [] };
+    expect(unknown.messages.map(({ metadata }) => metadata?.status)).toMatchObject([status, status]);
+    // The target learns how many nodes were meant and who asked, as a claim of its peer.
+    expect(second.recorded.contexts[0]).toMatchObject({ nodeCount: 3, peer: { subject: 'O=' } });
+    expect(second.lines['apid']).toEqual([
+      expect.stringMatching(
+        /^OK \[\/machine\.MachineService\/Version\] [\d.]+[mµ]?s stream Success \(:authority=\S+;content-type=application\/grpc;proxyfrom=\S+;user-agent=talosd\)$/,
+      ),
+      expect.stringContaining('Unknown [/no.such.Service/Foo]'),
+    ]);
+  });
+
+  test('a node that accepts and never shakes hands delays nobody, and is an error after the bound', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const hole = createServer(() => {});
+    const ip = bed.address();
+    await new Promise<void>(resolve => hole.listen(bed.port, ip, resolve));
+    bed.scope.add(() => void hole.close());
+    const client = await bed.client(first);
+    const seen: [string, number][] = [];
+    const began = Date.now();
+    const stream = client.read({ path: '/x' }, nodes(ip, first.ip, second.ip));
+    stream.on('data', ({ metadata }: Data) => seen.push([metadata!.hostname, Date.now() - began]));
+    await new Promise(resolve => stream.on('end', resolve));
+    expect(
+      seen
+        .map(([host]) => host)
+        .slice(0, 2)
+        .sort(),
+    ).toEqual([first.ip, second.ip].sort());
+    expect(seen[1]![1]).toBeLessThan(400);
+    expect(seen[2]![0]).toBe(ip);
+    expect(summary(await version(client, nodes(ip)))).toEqual([
+      [
+        ip,
+        'rpc error: code = Unavailable desc = connection error: desc = "transport: authentication handshake failed: context deadline exceeded"',
+      ],
+    ]);
+  });
+
+  test('a bad target fails the whole call before any node is asked', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    for (const target of ['', `${node.ip}:50000`, '[::1]:50000']) {
+      expect(await failureOf(version(client, nodes(node.ip, target)))).toEqual({
+        code: 13,
+        details: `invalid target "${target}"`,
+      });
+    }
+    expect(node.recorded.contexts).toEqual([]);
+  });
+
+  test('a name that does not resolve, and a certificate for another address', async () => {
+    const node = await start('v1');
+    const other = await start('v2');
+    const client = await bed.client(node);
+    const missing = summary(await version(client, nodes('no-such-host.invalid')))[0]![1];
+    expect(missing).toMatch(
+      /^rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing dial tcp: lookup no-such-host\.invalid( on \S+)?: (no such host|server misbehaving|i\/o timeout)"$/,
+    );
+    const alias = bed.address();
+    const forward = createServer(socket => {
+      const onward = connectTcp(bed.port, other.ip);
+      socket.pipe(onward).pipe(socket);
+    });
+    await new Promise<void>(resolve => forward.listen(bed.port, alias, resolve));
+    bed.scope.add(() => void forward.close());
+    expect(summary(await version(client, nodes(alias)))).toEqual([
+      [
+        alias,
+        `rpc error: code = Unavailable desc = connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate is valid for ${other.ip}, not ${alias}"`,
+      ],
+    ]);
+  });
+
+  test('a node that comes back is reached again within seconds', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const client = await bed.client(first);
+    expect(summary(await version(client, nodes(second.ip)))).toEqual([[second.ip, 'v2']]);
+    await second.server.close(0);
+    expect(summary(await version(client, nodes(second.ip)))[0]![1]).toContain('code = Unavailable');
+    await second.server.start();
+    await vi.waitFor(
+      async () => expect(summary(await version(client, nodes(second.ip)))).toEqual([[second.ip, 'v2']]),
+      {
+        timeout: 5000,
+        interval: 100,
+      },
+    );
+  });
+});
+
+describe('streams', () => {
+  test('interleave, name their nodes, and end everywhere when the client goes', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const seen = new Set<string>();
+    const stream = (await bed.client(first)).logs(anyLogs, nodes(first.ip, second.ip));
+    stream.on('error', () => {});
+    stream.on('data', ({ metadata, bytes }: Data) => seen.add(`${metadata?.hostname} ${bytes.toString().slice(0, 2)}`));
+    await vi.waitFor(() => expect([...seen].sort()).toEqual([`${first.ip} v1`, `${second.ip} v2`].sort()));
+    stream.cancel();
+    await vi.waitFor(() => {
+      expect(first.recorded.events).toEqual(['logs ended']);
+      expect(second.recorded.events).toEqual(['logs ended']);
+    });
+    await vi.waitFor(() => expect(first.lines['apid']!.at(-1)).toContain('Canceled [/machine.MachineService/Logs]'));
+  });
+
+  test('a failing node is one last message, the stream ends well', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const stream = (await bed.client(first)).logs({ ...anyLogs, id: 'none' }, nodes(first.ip, second.ip));
+    const seen = await messages(stream);
+    const error = 'rpc error: code = Unknown desc = log "none" was not registered';
+    expect(seen.map(({ metadata }) => [metadata?.hostname, metadata?.error]).sort()).toEqual(
+      [
+        [first.ip, error],
+        [second.ip, error],
+      ].sort(),
+    );
+  });
+
+  test('a client that does not read holds its source back, here and through another node', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const client = await bed.client(first);
+    for (const node of [first, second]) {
+      const stream = client.copy({ rootPath: '/' }, nodes(node.ip));
+      stream.on('error', () => {});
+      await new Promise<void>(resolve => stream.once('data', () => resolve(void stream.pause())));
+      await stable(() => node.recorded.events.length);
+      expect(node.recorded.events.length).toBeGreaterThan(1);
+      expect(node.recorded.events.length).toBeLessThan(400);
+      stream.cancel();
+    }
+  });
+
+  test('a leaf rotates during a stream and the stream goes on', async () => {
+    const node = await start('v1');
+    const stream = (await bed.client(node)).logs(anyLogs, nodes(node.ip));
+    let count = 0;
+    stream.on('error', () => {});
+    stream.on('data', () => count++);
+    await vi.waitFor(() => expect(count).toBeGreaterThan(5));
+    const before = await leafSerial(node.ip);
+    await node.rotate();
+    expect(await leafSerial(node.ip)).not.toBe(before);
+    const then = count;
+    await vi.waitFor(() => expect(count).toBeGreaterThan(then + 10));
+    stream.cancel();
+  });
+});
+
+describe('time and order', () => {
+  test('a deadline ends the call at every node', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const client = await bed.client(first);
+    const ended = new Promise<number | undefined>(resolve => {
+      const deadline = Date.now() + 300;
+      client.hostname({}, nodes(first.ip, second.ip), { deadline }, error => resolve(error?.code));
+    });
+    expect(await ended).toBe(4);
+    for (const node of [first, second]) {
+      await vi.waitFor(() => expect(node.recorded.events).toEqual(['hostname waits', 'hostname ended']));
+    }
+  });
+
+  test('what waits for the reply begins after it, alone and through nodes', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    for (const metadata of [new Metadata(), nodes(node.ip)]) {
+      const order = node.recorded.events;
+      order.length = 0;
+      await new Promise<void>((resolve, reject) =>
+        client.reboot({}, metadata, error => (error ? reject(error) : resolve(void order.push('replied')))),
+      );
+      await vi.waitFor(() => expect(order).toContain('rebooting'));
+      expect(order[0]).toBe('reboot asked');
+      expect(order).toHaveLength(3);
+    }
+  });
+
+  test('closing lets a running call end within its grace, and ends streams', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    const stream = client.logs(anyLogs);
+    const ended = new Promise<number | undefined>(resolve =>
+      stream.on('error', error => resolve((error as never)['code'])),
+    );
+    await new Promise(resolve => stream.once('data', resolve));
+    stream.on('data', () => {});
+    await node.server.close(50);
+    expect(await ended).toBe(14);
+    expect(node.recorded.events).toEqual(['logs ended']);
+  });
+});
+
+describe('who may call', () => {
+  test('no certificate, a foreign one and an expired one are refused in the handshake', async () => {
+    const node = await start('v1');
+    const own = await bed.clientCertificate();
+    const foreign = { ...(await bed.clientCertificate(await createAuthority())), ca: own.ca };
+    const expired = await bed.clientCertificate(bed.ca, -1, 2);
+    for (const identity of [foreign, expired]) {
+      expect(await failureOf(version(await bed.client(node, identity)))).toMatchObject({ code: 14 });
+    }
+    const bare = connectTls({ host: node.ip, port: bed.port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    await new Promise(resolve => bare.on('error', resolve));
+    expect(summary(await version(await bed.client(node)))).toEqual([[undefined, 'v1']]);
+    expect(await node.audit()).toMatchObject([{ event: 'refused handshake', address: '127.0.0.1' }]);
+  });
+});
+
+describe('the audit log', () => {
+  test('has a line at each hop of a change, tied by the call, and one for what was refused', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const dead = bed.address();
+    const client = await bed.client(first);
+    const startService = (id: string, metadata: Metadata) =>
+      new Promise<void>(resolve => client.serviceStart({ id }, metadata, () => resolve()));
+    await version(client, nodes(first.ip, second.ip));
+    await startService('etcd', nodes(first.ip, second.ip, dead));
+    await startService('none', new Metadata());
+    await failureOf(raw(client, '/storage.StorageService/Disks'));
+    const [self, entry, direct, unknown, ...rest] = await first.audit();
+    const [target, ...others] = await second.audit();
+    const method = '/machine.MachineService/ServiceStart';
+    const peer = { address: '127.0.0.1', subject: 'O=tester', serial: expect.stringMatching(/^[0-9a-f]+$/) };
+    const request = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+    expect(self).toMatchObject({ hop: 'self', method, peer, request, outcome: 'OK' });
+    expect(entry).toMatchObject({ hop: 'entry', method, peer, request, outcome: 'OK' });
+    expect(entry).toMatchObject({ nodes: [first.ip, second.ip, dead], call: self!['call'] });
+    expect(entry!['failed']).toEqual([{ node: dead, outcome: 'Unavailable', error: refused(dead) }]);
+    expect(target).toMatchObject({
+      hop: 'target',
+      method,
+      request: entry!['request'],
+      outcome: 'OK',
+      call: self!['call'],
+    });
+    expect(target).toMatchObject({ peer: { subject: 'O=' }, claimed: peer });
+    expect(direct).toMatchObject({ hop: 'direct', outcome: 'Unknown', error: 'service "none" is not registered' });
+    expect(unknown).toMatchObject({ hop: 'direct', method: '/storage.StorageService/Disks', outcome: 'Unknown' });
+    expect([rest, others]).toEqual([[], []]);
+  });
+});
+
+describe('what is not gRPC', () => {
+  test('random bytes, cut frames and oversized messages end their connection or call, and nothing else', async () => {
+    const node = await start('v1');
+    const { ca, crt, key } = await bed.clientCertificate();
+    const junk = [
+      Buffer.alloc(4096, 0xff),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      PREFACE_AND_CUT_HEADERS,
+      Buffer.alloc(0),
+    ];
+    for (const bytes of junk) {
+      const socket = connectTls({
+        host: node.ip,
+        port: bed.port,
+        ca,
+        cert: crt,
+        key,
+        checkServerIdentity: () => undefined,
+        ALPNProtocols: ['h2'],
+      });
+      socket.on('error', () => {});
+      await new Promise(resolve => socket.once('secureConnect', resolve));
+      socket.write(bytes);
+      const closed = new Promise(resolve => socket.once('close', resolve));
+      socket.resume();
+      if (bytes === junk[0]) await closed;
+      else socket.destroy();
+    }
+    const client = await bed.client(node);
+    const large = raw(client, '/machine.MachineService/Version', new Metadata(), Buffer.alloc(5 * 1024 * 1024));
+    expect(await failureOf(large)).toMatchObject({ code: 8 });
+    expect(summary(await version(client))).toEqual([[undefined, 'v1']]);
+  });
+});
+
+const PREFACE_AND_CUT_HEADERS = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from('000000040000000000', 'hex'),
+  Buffer.from('0000ff010400000001', 'hex'),
+]);
+
+function messages(stream: ReturnType<MachineServiceClient['logs']>): Promise<Data[]> {
+  const seen: Data[] = [];
+  return new Promise((resolve, reject) => {
+    stream.on('data', (message: Data) => seen.push(message));
+    stream.on('error', reject);
+    stream.on('end', () => resolve(seen));
+  });
+}
+
+async function leafSerial(host: string): Promise<string> {
+  const { ca, crt, key } = await bed.clientCertificate();
+  const socket = connectTls({ host, port: bed.port, ca, cert: crt, key, checkServerIdentity: () => undefined });
+  await new Promise(resolve => socket.once('secureConnect', resolve));
+  const { serialNumber } = socket.getPeerX509Certificate()!;
+  socket.destroy();
+  return serialNumber;
+}
+
+/** Waits until a figure has not moved for a while. */
+async function stable(figure: () => number): Promise<void> {
+  for (let before = -1; before !== figure() || before === 0; ) {
+    before = figure();
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}
