@@ -4,8 +4,9 @@ import { chmod, type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/
 import { basename, dirname, join } from 'node:path';
 import { osError, TalosdError } from '../lib/errors.ts';
 
-/** The errno name of a failed system call (`ENOENT`), if it is one. */
+/** The errno name of a failed system call (`ENOENT`), also of one that a `TalosdError` was made of; if it is one. */
 export function errnoOf(thrown: unknown): string | undefined {
+  if (thrown instanceof TalosdError) return errnoOf(thrown.cause);
   const code = (thrown as NodeJS.ErrnoException | null)?.code;
   return typeof code === 'string' ? code : undefined;
 }

@@ -71,6 +71,6 @@ async function readExecutable(folder: string): Promise<string> {
 }
 
 function hasVanished(error: unknown): boolean {
-  const code = errnoOf(error instanceof TalosdError ? error.cause : error);
+  const code = errnoOf(error);
   return code === 'ENOENT' || code === 'ESRCH';
 }

@@ -1,0 +1,158 @@
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Scope } from '../lib/scope.ts';
+import { type Exec, exec, execError, type RunningProgram, startProgram } from './exec.ts';
+import { readNetworkFromProc } from './network-proc.ts';
+import { AF_INET, AF_INET6, globalUnicast, type NetworkSnapshot, parseLinks, parseRoutes } from './network-snapshot.ts';
+
+/** How long changes are collected before the network is listed again, milliseconds. */
+const SETTLE = 50;
+
+/** How long to wait before a monitor that ended is started again, milliseconds. */
+const RESTART = 1000;
+
+/** How often the network is listed where nothing tells of changes (no iproute2), milliseconds. */
+const POLL = 5000;
+
+/** What an observer needs. The programs are replaced in tests only. */
+export interface NetworkObserverOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exec?: Exec;
+  readonly startProgram?: typeof startProgram;
+  readonly readFromProc?: () => Promise<NetworkSnapshot>;
+}
+
+/**
+ * Knows the links, addresses and routes of this network namespace. A resident `ip monitor` tells that something has
+ * changed; then everything is listed again. Calls read the last listing and start no process. Without iproute2 it
+ * lists what /proc and /sys tell, every few seconds.
+ */
+export class NetworkObserver {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #exec: Exec;
+  readonly #startProgram: typeof startProgram;
+  readonly #readFromProc: () => Promise<NetworkSnapshot>;
+  readonly #listeners = new Set<(snapshot: NetworkSnapshot) => void>();
+  #snapshot: NetworkSnapshot = { links: [], routes: [] };
+  #shape = '';
+  #hasPrograms = true;
+  #refreshing: Promise<void> | undefined;
+  #scheduled: (() => void) | undefined;
+  #monitor: RunningProgram | undefined;
+  #stopped = false;
+
+  constructor(options: NetworkObserverOptions) {
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#exec = options.exec ?? exec;
+    this.#startProgram = options.startProgram ?? startProgram;
+    this.#readFromProc = options.readFromProc ?? readNetworkFromProc;
+  }
+
+  /** Lists the network once, then watches it until the scope closes. */
+  async start(scope: Scope): Promise<void> {
+    scope.add(() => this.#stop());
+    await this.refresh();
+    if (this.#stopped) return;
+    if (this.#hasPrograms) this.#watch();
+    else this.#schedule(POLL);
+  }
+
+  /** The last listing. */
+  get snapshot(): NetworkSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Addresses that others may reach this machine by: global unicast ones of links that are up. */
+  addresses(): string[] {
+    return globalUnicast(this.#snapshot);
+  }
+
+  /** Calls `listener` after each change of anything in the snapshot; the returned function ends that. */
+  onChange(listener: (snapshot: NetworkSnapshot) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Lists the network now: for a caller that has just changed it. */
+  async refresh(): Promise<void> {
+    await this.#refreshing; // that one may have begun before the change
+    this.#refreshing ??= this.#list().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
+  }
+
+  async #list(): Promise<void> {
+    try {
+      const snapshot = this.#hasPrograms ? await this.#listByProgram() : await this.#readFromProc();
+      const shape = JSON.stringify(snapshot);
+      if (shape === this.#shape || this.#stopped) return;
+      this.#shape = shape;
+      this.#snapshot = snapshot;
+    } catch (error) {
+      this.#logger.error(`the network can't be listed: ${errorMessage(error)}`);
+      return;
+    }
+    for (const listener of this.#listeners) listener(this.#snapshot);
+  }
+
+  async #listByProgram(): Promise<NetworkSnapshot> {
+    const [links, routes4, routes6] = await Promise.all([
+      this.#ip(['addr', 'show']),
+      this.#ip(['-4', 'route', 'show', 'table', 'all']),
+      this.#ip(['-6', 'route', 'show', 'table', 'all']),
+    ]);
+    if (links === undefined || routes4 === undefined || routes6 === undefined) {
+      this.#hasPrograms = false;
+      this.#logger.warn('iproute2 is missing: the network is read from /proc, with less detail');
+      return this.#readFromProc();
+    }
+    return {
+      links: parseLinks(links),
+      routes: [...parseRoutes(routes4, AF_INET), ...parseRoutes(routes6, AF_INET6)],
+    };
+  }
+
+  /** What `ip` prints, or undefined when there is no such program. */
+  async #ip(args: readonly string[]): Promise<string | undefined> {
+    const result = await this.#exec('ip', ['-N', '-j', ...args], { timeoutMs: 10_000, maxOutput: 256 * 1024 * 1024 });
+    if (result.errorCode === 'ENOENT') return undefined;
+    if (result.failed) throw execError(result);
+    return result.stdout;
+  }
+
+  #watch(): void {
+    const monitor = this.#startProgram('ip', ['monitor', 'link', 'address', 'route'], () => this.#schedule(SETTLE));
+    this.#monitor = monitor;
+    this.#schedule(SETTLE); // for what changed before the monitor listened
+    void monitor.ended.then(result => {
+      if (this.#stopped) return;
+      this.#logger.warn(`the network monitor ended and is started again: ${result.shortMessage}`);
+      this.#clock.after(RESTART, () => {
+        if (!this.#stopped) this.#watch();
+      });
+    });
+  }
+
+  #schedule(milliseconds: number): void {
+    if (this.#stopped) return;
+    this.#scheduled ??= this.#clock.after(milliseconds, () => {
+      this.#scheduled = undefined;
+      void this.refresh().then(() => {
+        if (!this.#hasPrograms) this.#schedule(POLL);
+      });
+    });
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    this.#scheduled?.();
+    this.#listeners.clear();
+    this.#monitor?.kill();
+    await this.#monitor?.ended;
+  }
+}
