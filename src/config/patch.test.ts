@@ -94,6 +94,62 @@ test.each([
   expect(run).toThrow(`failure applying rfc6902 patches to talos machine config: ${message}`);
 });
 
+test('every byte that an operation does not concern stays', () => {
+  const odd = `machine:   # spaced   out
+    kubelet: {}
+        # # a comment that is deeper
+    certSANs:
+    - 'quoted'   # dash at the column of its key
+
+    - >-
+      folded
+      text
+    env: { a:  '1' }
+    # above files
+    files:
+      - path:   /a
+        op: create # last
+# about the cluster
+cluster:
+  network:  {dnsDomain: a}
+`;
+  expect(
+    patchDocument(odd, [
+      { op: 'add', path: '/machine/kubelet/image', value: 'x/y:v1' },
+      { op: 'add', path: '/machine/certSANs/1', value: 'new' },
+      { op: 'replace', path: '/machine/env/a', value: '2' },
+      { op: 'add', path: '/machine/files/-', value: { path: '/b', content: 'l1\nl2\n' } },
+      { op: 'remove', path: '/machine/files/0/path' },
+      { op: 'add', path: '/cluster/proxy', value: { disabled: true, extraArgs: {} } },
+    ]),
+  ).toBe(`machine:   # spaced   out
+    kubelet:
+        image: x/y:v1
+        # # a comment that is deeper
+    certSANs:
+    - 'quoted'   # dash at the column of its key
+
+    - new
+    - >-
+      folded
+      text
+    env: { a:  "2" }
+    # above files
+    files:
+      - op: create # last
+      - path: /b
+        content: |
+            l1
+            l2
+# about the cluster
+cluster:
+  network:  {dnsDomain: a}
+  proxy:
+      disabled: true
+      extraArgs: {}
+`);
+});
+
 test('a patch is a JSON array', () => {
   expect(() => parsePatch('- op: add')).toThrow('JSON');
   expect(() => parsePatch('{}')).toThrow('a JSON patch is an array of operations');

@@ -1,26 +1,12 @@
-import { type Operation, Pointer } from 'rfc6902';
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  Pair,
-  parseAllDocuments,
-  Scalar,
-  visit,
-  YAMLMap,
-  YAMLSeq,
-} from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import type { Operation } from 'rfc6902';
+import { type Document, isAlias, isMap, isScalar, isSeq, parseAllDocuments, Scalar } from 'yaml';
 import { errorMessage, TalosdError } from '../lib/errors.ts';
-import { plainJson, scalarFor } from './yaml-scalar.ts';
+import { FAILURE, PatchEditor } from './patch-editor.ts';
+import { type Edit, spliceEdit } from './splice.ts';
+import { plainJson } from './yaml-scalar.ts';
 
-/** A JSON value, as a patch carries them. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-const FAILURE = 'failure applying rfc6902 patches to talos machine config: ';
-const YAML_OPTIONS = { schema: 'failsafe', uniqueKeys: true, keepSourceTokens: false } as const;
+const YAML_OPTIONS = { schema: 'failsafe', uniqueKeys: true, keepSourceTokens: true } as const;
 
 /**
  * Reads a JSON patch (RFC 6902): a JSON array of operations. YAML is refused, as the v0.9 client does
@@ -39,237 +25,68 @@ export function parsePatch(text: string): Operation[] {
 }
 
 /**
- * Applies `operations` in order to the machine config in `text` and returns the new text; comments, key order and the
- * spelling of untouched values survive. Any failure throws and nothing is applied. Semantics and error texts are those
- * of spec/machine-config.md §13.4; the quirks there (negative indexes, `copy` from a missing key) are kept where they
- * are harmless. In a stream of several documents the one with `machine` is patched.
+ * Applies `operations` in order to the machine config in `text` and returns the new text. Every byte that an operation
+ * does not concern stays where the layout allows it; else the document is laid out anew with its comments, key order
+ * and spellings. Any failure throws and nothing is applied. Semantics and error texts are those of
+ * spec/machine-config.md §13.4. In a stream of several documents the one with `machine` is patched.
  */
 export function patchDocument(text: string, operations: readonly Operation[]): string {
-  const documents = parseAllDocuments(text, YAML_OPTIONS) as Document.Parsed[];
-  const broken = documents.flatMap(document => document.errors)[0];
-  if (broken) throw new TalosdError('invalid_argument', `${FAILURE}${broken.message.split('\n', 1)[0]}`);
-  const target = documents.find(document => isMap(document.contents) && document.has('machine')) ?? documents[0];
-  if (target === undefined) throw new TalosdError('invalid_argument', `${FAILURE}the document is empty`);
-  const editor = new Editor(target);
-  for (const operation of operations) editor.apply(operation);
+  return operations.reduce(patchOnce, text);
+}
+
+function patchOnce(text: string, operation: Operation): string {
+  const { documents, target } = parseTarget(text);
+  const editor = new PatchEditor(target);
+  editor.apply(operation);
   const format = { lineWidth: 0, indent: indentOf(text), flowCollectionPadding: true };
+  let laidOut: string;
   try {
-    return documents.map(document => document.toString(format)).join('');
+    laidOut = documents.map(document => document.toString(format)).join('');
   } catch (error) {
     throw new TalosdError('invalid_argument', FAILURE + errorMessage(error), { cause: error });
   }
+  const spliced = editor.edits.reduce<string | undefined>(spliceOnce, text);
+  return spliced !== undefined && isSameContent(spliced, laidOut) ? spliced : laidOut;
 }
 
-/** One document under change. Aliases and merge keys on the way to a changed place become copies of their own. */
-class Editor {
-  readonly #document: Document;
-
-  constructor(document: Document) {
-    this.#document = document;
-  }
-
-  apply(operation: Operation): void {
-    const { op } = operation as { op: unknown };
-    if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op))
-      throw failure(`Unexpected kind: ${typeof op === 'string' ? op : 'unknown'}`);
-    if (typeof operation.path !== 'string') throw failure(`${op} operation failed to decode path: missing value`);
-    const { path } = operation;
-    const value = (operation as { value?: Json }).value ?? null;
-    if (operation.op === 'add') this.#add(op, path, this.#node(value));
-    else if (operation.op === 'replace') this.#replace(path, this.#node(value));
-    else if (operation.op === 'remove') this.#remove(op, path);
-    else if (operation.op === 'test') this.#test(path, value);
-    else {
-      const { from } = operation as { from?: unknown };
-      if (typeof from !== 'string') throw failure(`${op} operation failed to decode from: missing value`);
-      const source = this.#find(op, from);
-      const found = source.container && (getIn(source.container, source.key) ?? null);
-      if (op === 'move') {
-        this.#remove(op, from);
-        if (path.startsWith(`${from}/`)) throw failure(`move operation: "${from}" cannot go into itself`);
-      }
-      this.#add(op, path, found ? this.#copy(found) : this.#node(null));
-    }
-  }
-
-  #add(op: string, path: string, node: Node): void {
-    const { container, key } = this.#find(op, path, quoted(path));
-    if (isMap(container)) setKey(container, key, node);
-    else {
-      const index = key === '-' ? container.items.length : listIndex(key, container.items.length);
-      if (index === undefined || index > container.items.length) throw badIndex(op, path, key);
-      container.items.splice(index, 0, node);
-    }
-  }
-
-  #replace(path: string, node: Node): void {
-    const { container, key } = this.#find('replace', path);
-    if (isMap(container)) setKey(container, key, node);
-    else {
-      const index = listIndex(key, container.items.length);
-      if (index === undefined || index >= container.items.length)
-        throw failure(`replace operation does not apply: doc is missing key: ${path}: missing value`);
-      container.items[index] = withComments(container.items[index], node);
-    }
-  }
-
-  #remove(op: string, path: string): void {
-    const { container, key } = this.#find(op, path, quoted(path));
-    if (isMap(container)) {
-      const at = container.items.findIndex(pair => keyText(pair) === key);
-      if (at < 0)
-        throw failure(`error in ${op} for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`);
-      container.items.splice(at, 1);
-      if (container.items.length === 0) container.flow = true;
-      return;
-    }
-    const index = listIndex(key, container.items.length);
-    if (index === undefined || index >= container.items.length) throw badIndex(op, path, key);
-    container.items.splice(index, 1);
-    if (container.items.length === 0) container.flow = true;
-  }
-
-  #test(path: string, value: Json): void {
-    let matches: boolean;
-    if (path === '') matches = sameJson(this.#document.contents, value, this.#document);
-    else {
-      const { container, key } = this.#find('test', path, path, 'is missing path');
-      const node = getIn(container, key);
-      matches = node === undefined ? value === null : sameJson(node, value, this.#document);
-    }
-    if (!matches) throw failure(`testing value ${path} failed: test failed`);
-  }
-
-  /** The list or mapping that holds the last word of `path`. */
-  #find(op: string, path: string, shown = path, what = 'doc is missing path') {
-    const missing = failure(`${op} operation does not apply: ${what}: ${shown}: missing value`);
-    if (path === '' || !path.startsWith('/')) throw missing;
-    const { tokens } = Pointer.fromJSON(path);
-    const key = tokens.pop()!;
-    let container: unknown = this.#document.contents;
-    for (const token of tokens.slice(1)) container = this.#own(container, token);
-    if (!isMap(container) && !isSeq(container)) throw missing;
-    if (isMap(container)) this.#ownMerged(container, key);
-    return { container: container as YAMLMap | YAMLSeq, key };
-  }
-
-  /** The child of `parent` that may be changed: an alias is replaced by a copy of what it stands for first. */
-  #own(parent: unknown, key: string): unknown {
-    if (isMap(parent)) this.#ownMerged(parent, key);
-    const child = getIn(parent, key);
-    if (!isAlias(child)) return child;
-    const resolved = child.resolve(this.#document);
-    if (resolved === undefined) return undefined;
-    const copy = this.#copy(resolved);
-    if (isMap(parent)) parent.items.find(pair => keyText(pair) === key)!.value = copy;
-    else if (isSeq(parent)) parent.items[Number(key)] = copy;
-    return copy;
-  }
-
-  /** Copies `key` into `map` where only a merge key (`<<`) supplies it. */
-  #ownMerged(map: YAMLMap, key: string): void {
-    if (map.items.some(pair => keyText(pair) === key)) return;
-    for (const pair of map.items) {
-      if (keyText(pair) !== '<<') continue;
-      for (const source of isSeq(pair.value) ? pair.value.items : [pair.value]) {
-        const merged = isAlias(source) ? source.resolve(this.#document) : source;
-        const found = isMap(merged) ? getIn(merged, key) : undefined;
-        if (found === undefined) continue;
-        map.items.push(new Pair(new Scalar(key), this.#copy(found)));
-        return;
-      }
-    }
-  }
-
-  /** A copy without anchors of its own, aliases in it resolved only where they stay valid. */
-  #copy(node: Node): Node {
-    const copy = (isAlias(node) ? (node.resolve(this.#document) ?? node) : node).clone() as Node;
-    visit(copy, {
-      Node: (_, part) => {
-        if (!isAlias(part)) part.anchor = undefined;
-      },
-    });
-    return copy;
-  }
-
-  #node(value: Json): Node {
-    if (Array.isArray(value)) {
-      const list = new YAMLSeq(this.#document.schema);
-      for (const item of value as readonly Json[]) list.items.push(this.#node(item));
-      list.flow = value.length === 0;
-      return list;
-    }
-    if (typeof value === 'object' && value !== null) {
-      const map = new YAMLMap(this.#document.schema);
-      for (const [key, item] of Object.entries(value)) map.items.push(new Pair(scalarFor(key), this.#node(item)));
-      map.flow = map.items.length === 0;
-      return map;
-    }
-    return scalarFor(value as null | boolean | number | string);
-  }
+function spliceOnce(text: string | undefined, edit: Edit): string | undefined {
+  if (text === undefined) return undefined;
+  const { target, isBroken } = readTarget(text);
+  if (isBroken || !target) return undefined;
+  return spliceEdit({ text, document: target, indent: indentOf(text) }, edit);
 }
 
-const failure = (message: string) => new TalosdError('invalid_argument', FAILURE + message);
-const quoted = (path: string): string => `"${path}"`;
-const badIndex = (op: string, path: string, key: string) =>
-  failure(`error in ${op} for path: '${path}': Unable to access invalid index: ${key}: invalid index referenced`);
-
-function keyText(pair: Pair): string | undefined {
-  return isScalar(pair.key) ? String(pair.key.value ?? '') : typeof pair.key === 'string' ? pair.key : undefined;
+function readTarget(text: string) {
+  const documents = parseAllDocuments(text, YAML_OPTIONS) as Document.Parsed[];
+  const target = documents.find(document => isMap(document.contents) && document.has('machine')) ?? documents[0];
+  const problem = documents.flatMap(document => document.errors)[0];
+  return { documents, target, problem, isBroken: problem !== undefined };
 }
 
-function listIndex(key: string, length: number): number | undefined {
-  if (!/^-?(0|[1-9]\d*)$/.test(key)) return undefined;
-  const index = Number(key) < 0 ? Number(key) + length : Number(key);
-  return index < 0 ? undefined : index;
+function parseTarget(text: string): { documents: Document.Parsed[]; target: Document.Parsed } {
+  const { documents, target, problem } = readTarget(text);
+  if (problem) throw new TalosdError('invalid_argument', `${FAILURE}${problem.message.split('\n', 1)[0]}`);
+  if (!target) throw new TalosdError('invalid_argument', `${FAILURE}the document is empty`);
+  return { documents, target };
 }
 
-function getIn(container: unknown, key: string): Node | undefined {
-  if (isMap(container)) {
-    const pair = container.items.find(item => keyText(item) === key);
-    return pair && ((pair.value as Node | null) ?? scalarFor(null));
-  }
-  if (!isSeq(container)) return undefined;
-  const index = listIndex(key, container.items.length);
-  return index === undefined ? undefined : (container.items[index] as Node | undefined);
+/** Whether two texts hold the same documents, spelling of scalars included. */
+function isSameContent(text: string, other: string): boolean {
+  const [a, b] = [readTarget(text), readTarget(other)];
+  if (a.isBroken || b.isBroken) return false;
+  return isDeepStrictEqual(
+    a.documents.map(document => spelled(document.contents, document)),
+    b.documents.map(document => spelled(document.contents, document)),
+  );
 }
 
-function setKey(map: YAMLMap, key: string, node: Node): void {
-  const pair = map.items.find(item => keyText(item) === key);
-  if (pair) pair.value = withComments(pair.value, node);
-  else map.items.push(new Pair(scalarFor(key), node));
-  map.flow = map.flow === true && map.items.length > 1;
-}
-
-/** A value that takes another's place keeps the comment at its line. */
-function withComments(old: unknown, node: Node): Node {
-  if (isScalar(old) && isScalar(node)) node.comment = old.comment;
-  return node;
-}
-
-function sameJson(node: unknown, value: Json, document: Document): boolean {
-  if (isAlias(node)) return sameJson(node.resolve(document), value, document);
-  if (isSeq(node))
-    return (
-      Array.isArray(value) &&
-      value.length === node.items.length &&
-      node.items.every((item, index) => sameJson(item, value[index], document))
-    );
-  if (isMap(node)) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-    const wanted = Object.entries(value as { [key: string]: Json });
-    return (
-      wanted.length === node.items.length &&
-      wanted.every(([key, item]) => {
-        const found = getIn(node, key);
-        return found !== undefined && sameJson(found, item, document);
-      })
-    );
-  }
-  if (node === null || node === undefined) return value === null;
-  if (!isScalar(node)) return false;
-  // A number or a word like `yes` in a text field is text; both readings of a plain scalar count as equal.
-  return plainJson(node) === value || (typeof value === 'string' && String(node.value) === value && value !== '');
+/** A document as nested lists; of each scalar its text and whether it is plain, which decides how it is read. */
+function spelled(node: unknown, document: Document): unknown {
+  if (isAlias(node)) return spelled(node.resolve(document), document);
+  if (isMap(node)) return { map: node.items.map(pair => [spelled(pair.key, document), spelled(pair.value, document)]) };
+  if (isSeq(node)) return node.items.map(item => spelled(item, document));
+  if (!isScalar(node)) return null;
+  return [String(node.value ?? ''), node.type === Scalar.PLAIN && plainJson(node) !== node.value];
 }
 
 /** The indentation a document uses: the first indented line of a mapping decides, four where there is none. */
