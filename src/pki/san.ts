@@ -1,5 +1,5 @@
-import { isIP, isIPv4 } from 'node:net';
 import { TalosdError } from '../lib/errors.ts';
+import { ipFromValue, parseIp } from '../lib/ip.ts';
 import { type Asn1, children, content, hasTag, implicit, malformed, sequence, TAG } from './der.ts';
 
 /** The names and addresses that a certificate is good for. */
@@ -41,31 +41,13 @@ export function decodeSubjectNames(asn1: Asn1, what: string): SubjectNames {
 }
 
 /** 4 or 16 bytes of an address; an IPv4 address written as `::ffff:a.b.c.d` becomes 4 bytes. */
-export function ipBytes(ip: string): Buffer {
-  if (isIPv4(ip)) return Buffer.from(ip.split('.').map(Number));
-  if (isIP(ip) !== 6 || ip.includes('%')) throw new TalosdError('invalid_argument', `invalid IP: ${ip}`);
-  // A dotted tail is two groups; `::` stands for as many zero groups as are missing.
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(ip);
-  const hex = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16);
-  const plain = dotted ? `${dotted[1]}${hex(dotted[2]!, dotted[3]!)}:${hex(dotted[4]!, dotted[5]!)}` : ip;
-  const [head = '', tail] = plain.split('::');
-  const groups = (part: string) => (part === '' ? [] : part.split(':'));
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
-  const all = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
-  const bytes = Buffer.alloc(16);
-  all.forEach((group, index) => {
-    bytes.writeUInt16BE(Number.parseInt(group, 16), index * 2);
-  });
-  return bytes.subarray(0, 12).equals(MAPPED_PREFIX) ? bytes.subarray(12) : bytes;
+export function ipBytes(text: string): Buffer {
+  const ip = parseIp(text);
+  if (!ip) throw new TalosdError('invalid_argument', `invalid IP: ${text}`);
+  return Buffer.from(ip.value.toString(16).padStart(ip.family === 4 ? 8 : 32, '0'), 'hex');
 }
 
-const MAPPED_PREFIX = Buffer.from('00000000000000000000ffff', 'hex');
-
 function ipText(bytes: Buffer, what: string): string {
-  if (bytes.length === 4) return bytes.join('.');
-  if (bytes.length !== 16) throw malformed(what, 'an IP address of neither 4 nor 16 bytes');
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  // The URL parser writes IPv6 addresses in their shortest form.
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  if (bytes.length !== 4 && bytes.length !== 16) throw malformed(what, 'an IP address of neither 4 nor 16 bytes');
+  return ipFromValue(bytes.length === 4 ? 4 : 6, BigInt(`0x${bytes.toString('hex')}`)).text;
 }

@@ -50,9 +50,9 @@ export const NODE_TLS_PARAMETERS = {
   secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
 } as const;
 
-/** The IP a socket talks to, without the `::ffff:` of an IPv4 peer on a dual-stack listener; empty once it is gone. */
-export function peerAddress(socket: Socket): string {
-  const address = socket.remoteAddress ?? '';
+/** The IP of a peer without the `::ffff:` that an IPv4 peer has on a dual-stack listener; empty once it is gone. */
+export function peerAddress(peer: { readonly remoteAddress?: string }): string {
+  const address = peer.remoteAddress ?? '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
