@@ -1,0 +1,18 @@
+import { errorMessage } from './lib/errors.ts';
+
+// The composition root. `run` is a node; everything else is a tool that a user types. Neither loads the other's code.
+const [command, ...rest] = process.argv.slice(2);
+
+try {
+  if (command === 'run') {
+    const { runNode } = await import('./run.ts');
+    process.exit(await runNode(rest));
+  } else {
+    const { runCli } = await import('./cli/main.ts');
+    const { stdout, stderr, env } = process;
+    process.exitCode = await runCli(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd() });
+  }
+} catch (error) {
+  process.stderr.write(`${errorMessage(error)}\n`);
+  process.exit(1);
+}

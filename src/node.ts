@@ -1,0 +1,317 @@
+import { existsSync } from 'node:fs';
+import { AuditLog } from './apid/audit-log.ts';
+import { containerHandlers } from './apid/handlers/containers.ts';
+import { dmesgHandlers } from './apid/handlers/dmesg.ts';
+import { eventHandlers } from './apid/handlers/events.ts';
+import { fileHandlers } from './apid/handlers/files.ts';
+import { inspectHandlers } from './apid/handlers/inspect.ts';
+import { logHandlers } from './apid/handlers/logs.ts';
+import { machineStatsHandlers } from './apid/handlers/machine-stats.ts';
+import { networkHandlers } from './apid/handlers/network.ts';
+import { processHandlers } from './apid/handlers/processes.ts';
+import { resourceHandlers } from './apid/handlers/resources.ts';
+import { serviceHandlers } from './apid/handlers/services.ts';
+import { storageHandlers } from './apid/handlers/storage.ts';
+import { timeHandlers } from './apid/handlers/time.ts';
+import { versionHandlers } from './apid/handlers/version.ts';
+import type { Handlers } from './apid/local.ts';
+import { MaintenanceServer } from './apid/maintenance.ts';
+import { decodeConfig } from './config/decode.ts';
+import { timeServers } from './config/defaults.ts';
+import { redactDocument } from './config/redact.ts';
+import type { MachineConfig } from './config/schema/config.ts';
+import { validateConfig, validationErrorText } from './config/validate.ts';
+import { sequencePublisher } from './events/publisher.ts';
+import { EventStream } from './events/stream.ts';
+import { abortable } from './lib/abort.ts';
+import type { Clock } from './lib/clock.ts';
+import { errorMessage, TalosdError } from './lib/errors.ts';
+import { Scope } from './lib/scope.ts';
+import {
+  API_PORT,
+  apidPart,
+  auditFile,
+  authority,
+  certificateNames,
+  idlePart,
+  type PartsOptions,
+  trustdPart,
+} from './parts.ts';
+import { machineTypeController } from './platform/controllers/machine_type.ts';
+import type { Platform } from './platform/platform.ts';
+import { type ConfigParser, type LoadedConfig, StoredConfig } from './platform/stored-config.ts';
+import { RELEASE } from './release.ts';
+import { MachineConfigs } from './resources/config/machine_config.ts';
+import { registerAll } from './resources/register.ts';
+import { ControllerEngine } from './runtime/engine.ts';
+import { Store } from './runtime/store.ts';
+import { type SequenceEvents, Sequencer } from './sequencer/engine.ts';
+import type { PowerCommand, TaskContext } from './sequencer/sequence.ts';
+import { bootSequence } from './sequencer/sequences/boot.ts';
+import { initializeSequence } from './sequencer/sequences/initialize.ts';
+import { installSequence } from './sequencer/sequences/install.ts';
+import { shutdownSequence } from './sequencer/sequences/shutdown.ts';
+import { currentConfig, nodeActions } from './sequencer/tasks.ts';
+import { serviceChanges, serviceController } from './services/controllers/service.ts';
+import { timeStatusController } from './services/controllers/time_status.ts';
+import { apidService } from './services/definitions/apid.ts';
+import { machinedService } from './services/definitions/machined.ts';
+import { networkdService } from './services/definitions/networkd.ts';
+import { routerdService } from './services/definitions/routerd.ts';
+import { trustdService } from './services/definitions/trustd.ts';
+import { accessLogger, LogBuffers, nodeLogger } from './services/log-buffers.ts';
+import { Supervisor } from './services/supervisor.ts';
+import { dialTcp } from './system/dial.ts';
+import { listDisks } from './system/disks.ts';
+import { kernelDomainname, kernelHostname } from './system/hostname.ts';
+import { MountReader } from './system/mounts.ts';
+import { NetworkObserver } from './system/network.ts';
+import { ntpQuery } from './system/ntp.ts';
+import type { NodePaths } from './system/paths.ts';
+import { ProcFs } from './system/procfs.ts';
+import { ownFigures } from './system/self.ts';
+import { TRUSTD_PORT } from './trustd/server.ts';
+
+export interface NodeOptions {
+  readonly platform: Platform;
+  readonly paths: NodePaths;
+  /** Address of ports 50000 and 50001; `::` or `0.0.0.0` for all. */
+  readonly listenHost: string;
+  /** Takes the node's own log as it is written: the console. */
+  readonly console: (text: Uint8Array) => void;
+  readonly clock: Clock;
+}
+
+/**
+ * One life of a node: every object is made here, started by `run`, and stopped when `run` ends. A node that has to
+ * begin anew in place is another `Node`.
+ */
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #scope = new Scope(error => this.#log.error(`stopping: ${errorMessage(error)}`));
+  readonly #logs: LogBuffers;
+  readonly #log: ReturnType<typeof nodeLogger>;
+  readonly #events: EventStream;
+  readonly #store = new Store();
+  readonly #registry = registerAll(this.#store);
+  readonly #engine: ControllerEngine;
+  readonly #supervisor: Supervisor;
+  readonly #sequencer: Sequencer;
+  readonly #network: NetworkObserver;
+  readonly #audit: AuditLog;
+  readonly #handlers: Handlers;
+  readonly #actions: ReturnType<typeof nodeActions>;
+  #networkReady = false;
+  #domainname = '';
+  #external: string[] = [];
+  #platformHostname: string | undefined;
+  /** The services are loaded. */
+  readonly #loaded = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<PowerCommand>();
+
+  constructor(options: NodeOptions) {
+    const { platform, paths, clock, console } = options;
+    this.#options = options;
+    this.#logs = new LogBuffers({ console: (id, data) => id === 'machined' && console(data) });
+    this.#log = nodeLogger(this.#logs, clock);
+    this.#logs.register('controller-runtime');
+    this.#events = new EventStream(clock);
+    this.#supervisor = new Supervisor({ clock, log: this.#log, logs: this.#logs, events: this.#events });
+    const events: SequenceEvents = sequencePublisher(this.#events);
+    this.#sequencer = new Sequencer({ events, log: this.#log, clock });
+    this.#network = new NetworkObserver({ clock, logger: this.#log });
+    this.#audit = new AuditLog({
+      path: auditFile(paths),
+      clock,
+      redactConfig: bytes => redactDocument(Buffer.from(bytes).toString()),
+      onError: error => this.#log.error(`the audit log cannot be written: ${errorMessage(error)}`),
+    });
+    this.#engine = new ControllerEngine({
+      store: this.#store,
+      clock,
+      log: line => this.#logs.write('controller-runtime', `${line}\n`),
+    });
+    this.#engine.register(serviceController(serviceChanges(this.#events)));
+    this.#engine.register(timeStatusController({ isContainer: platform.mode === 'container' }));
+    this.#engine.register(machineTypeController());
+    this.#actions = nodeActions({
+      platform,
+      paths,
+      stored: new StoredConfig({ stateFolder: paths.toHost('/system/state'), parse: this.#parse, log: this.#log }),
+      store: this.#store,
+      supervisor: this.#supervisor,
+      parse: this.#parse,
+      validate: loaded => this.#validate(loaded),
+      receiveConfig: context => this.#receiveConfig(context),
+      setEnvironment: config => {
+        Object.assign(process.env, config.machine?.env);
+      },
+      log: this.#log,
+    });
+    this.#handlers = this.#makeHandlers();
+  }
+
+  /** Everything from start to end; resolves with what the machine is to do then. */
+  async run(): Promise<PowerCommand> {
+    const { platform } = this.#options;
+    this.#engine.start(this.#scope);
+    this.#domainname = await kernelDomainname();
+    await this.#network.start(this.#scope);
+    this.#networkReady = true;
+    const start = async () => {
+      await this.#sequencer.run(initializeSequence(this.#actions));
+      const context = { signal: this.#scope.signal, log: this.#log };
+      this.#platformHostname = await platform.hostname(context);
+      this.#external = await platform.externalAddresses(context);
+      await this.#sequencer.run(installSequence());
+      this.#loadServices();
+      await this.#sequencer.run(bootSequence(this.#actions));
+    };
+    start().catch(error => this.#log.error(`start-up ended: ${errorMessage(error)}`));
+    const command = await this.#ended.promise;
+    await this.#scope.close();
+    await this.#audit.close();
+    return command;
+  }
+
+  /** Ends this life of the node; `reason` is what the log says. */
+  async shutdown(reason: string): Promise<void> {
+    this.#log.info(reason);
+    try {
+      const command = await this.#sequencer.run(shutdownSequence(this.#actions), { takeover: true });
+      this.#ended.resolve(command ?? 'powerOff');
+    } catch (error) {
+      this.#log.error(`shutdown failed: ${errorMessage(error)}`);
+      this.#ended.resolve('powerOff');
+    }
+  }
+
+  /** Resolves when the API answers. */
+  async up(signal: AbortSignal): Promise<void> {
+    await abortable(this.#loaded.promise, signal);
+    await this.#supervisor.waitFor('apid', 'up', signal);
+  }
+
+  /** Parses a config that this node keeps: keys that it does not know are noted, not refused. */
+  readonly #parse: ConfigParser = (bytes, file): LoadedConfig => {
+    const { config, notes } = decodeConfig(bytes, { file, unknownKeys: 'note' });
+    for (const note of notes) this.#log.warn(`${note.file}:${note.line}:${note.column}: ${note.path}: ${note.message}`);
+    return { config, bytes };
+  };
+
+  #validate({ config }: LoadedConfig): void {
+    const { problems } = validateConfig(config, { mode: this.#options.platform.mode, diskExists: existsSync });
+    if (problems.length > 0) throw new TalosdError('unknown', validationErrorText(problems));
+  }
+
+  #config(): MachineConfig {
+    return currentConfig(this.#store).config;
+  }
+
+  #hostname(): string {
+    return this.#platformHostname ?? this.#config().machine?.network?.hostname ?? kernelHostname();
+  }
+
+  #loadServices(): void {
+    const { listenHost, paths, clock } = this.#options;
+    const isControlPlane = authority(this.#config()) !== undefined;
+    const ids = ['machined', 'networkd', 'routerd', 'apid', ...(isControlPlane ? ['trustd'] : [])];
+    const loaded = new Set(ids);
+    const dialAddress = listenHost === '::' || listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
+    const parts: PartsOptions = {
+      listenHost,
+      config: () => this.#config(),
+      names: () =>
+        certificateNames(this.#config(), {
+          hostname: this.#hostname(),
+          domainname: this.#domainname,
+          addresses: this.#network.addresses(),
+          external: this.#external,
+        }),
+      onNamesChange: listener => this.#onNamesChange(listener),
+      handlers: this.#handlers,
+      network: this.#network,
+      audit: this.#audit,
+      logs: this.#logs,
+      paths,
+      clock,
+    };
+    const answer = async () => void (await this.#supervisor.list());
+    this.#supervisor.load(
+      machinedService({ part: idlePart() }),
+      networkdService({ part: idlePart(), loaded, observer: { isReady: () => this.#networkReady } }),
+      routerdService({ part: idlePart(), loaded, answer }),
+      apidService({ part: apidPart(parts), loaded, address: dialAddress, port: API_PORT, dial: dialTcp }),
+    );
+    if (isControlPlane) {
+      const part = trustdPart(parts);
+      this.#supervisor.load(trustdService({ part, loaded, address: dialAddress, port: TRUSTD_PORT, dial: dialTcp }));
+    }
+    // The API does not wait for the boot sequence: whatever that does, its owner can see it.
+    this.#supervisor.start(...ids);
+    this.#loaded.resolve();
+  }
+
+  #onNamesChange(listener: () => void): () => void {
+    const stopNetwork = this.#network.onChange(listener);
+    const abort = new AbortController();
+    const watch = async () => {
+      for await (const _ of this.#store.watchKind(MachineConfigs, abort.signal)) listener();
+    };
+    watch().catch(error => {
+      if (!abort.signal.aborted) this.#log.error(`names of the node are not followed any more: ${errorMessage(error)}`);
+    });
+    return () => {
+      stopNetwork();
+      abort.abort();
+    };
+  }
+
+  #makeHandlers(): Handlers {
+    const { platform, paths, clock } = this.#options;
+    const proc = new ProcFs();
+    return {
+      machine: {
+        ...versionHandlers({ ...RELEASE, platform: () => platform }),
+        ...machineStatsHandlers({ proc, mounts: new MountReader(proc, this.#log) }),
+        ...processHandlers({ proc }),
+        ...fileHandlers({ paths, logger: this.#log }),
+        ...dmesgHandlers({ clock, proc }),
+        ...serviceHandlers({ supervisor: this.#supervisor }),
+        ...logHandlers({ logs: this.#logs, audit: this.#audit }),
+        ...eventHandlers({ events: this.#events }),
+        ...containerHandlers({ supervisor: this.#supervisor, figures: ownFigures }),
+      },
+      resource: resourceHandlers({ store: this.#store, registry: this.#registry }),
+      inspect: inspectHandlers({ engine: this.#engine }),
+      network: networkHandlers({ network: this.#network }),
+      time: timeHandlers({ clock, query: ntpQuery(clock), server: () => timeServers(this.#config())[0]! }),
+    };
+  }
+
+  async #receiveConfig({ signal, log }: TaskContext): Promise<LoadedConfig> {
+    const { listenHost, clock } = this.#options;
+    const server = new MaintenanceServer({
+      listen: { host: listenHost, port: API_PORT },
+      addresses: () => this.#network.addresses(),
+      hostnames: () => [kernelHostname()],
+      check: bytes => {
+        this.#validate(this.#strictParse(bytes));
+      },
+      disks: storageHandlers({ listDisks }).disks,
+      interfaces: networkHandlers({ network: this.#network }).interfaces,
+      generateConfiguration: () =>
+        Promise.reject(new TalosdError('unimplemented', 'GenerateConfiguration: not served yet')),
+      console: { info: log },
+      access: accessLogger(this.#logs, 'machined', clock),
+      log: this.#log,
+      clock,
+    });
+    return this.#strictParse(await server.receive(signal));
+  }
+
+  #strictParse(bytes: Uint8Array): LoadedConfig {
+    const { config } = decodeConfig(bytes, { file: 'config.yaml', unknownKeys: 'refuse' });
+    return { config, bytes };
+  }
+}

@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { encodeConfig } from './config/encode.ts';
+import { generateConfig } from './config/generate/configs.ts';
+import { generateSecrets } from './config/generate/secrets.ts';
+import { generateTalosconfig } from './config/generate/talosconfig.ts';
+import { renderTalosconfig } from './config/talosconfig.ts';
+import { systemClock } from './lib/clock.ts';
+import { errorMessage, osError, TalosdError } from './lib/errors.ts';
+import { Node, type NodeOptions } from './node.ts';
+import { containerPlatform } from './platform/container.ts';
+import { localPlatform } from './platform/local.ts';
+import { atomicWrite, ensureDir } from './system/files.ts';
+import { NodePaths } from './system/paths.ts';
+
+const HELP = `Runs a node: as an ordinary process that leaves this machine alone, or as the agent of a container.
+
+Usage:
+  talosd run [flags]
+
+Flags:
+      --listen <address>   address of ports 50000 and 50001 (default 127.0.0.1; in a container all addresses)
+      --state <folder>     where everything is kept that the node changes (default .node; not used in a container)
+      --config <file>      machine config to start with (default: one is generated at the first start)
+      --verbose            the node's whole log on standard error
+  -h, --help               show this text
+`;
+
+interface RunFlags {
+  readonly listen: string | undefined;
+  readonly state: string;
+  readonly config: string | undefined;
+  readonly verbose: boolean;
+}
+
+/** `talosd run`: starts a node on this machine's platform, ends with it; resolves with the exit code. */
+export async function runNode(argv: readonly string[]): Promise<number> {
+  const flags = parseFlags(argv);
+  if (flags === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const platform = process.env.PLATFORM ?? 'local';
+  if (platform === 'container') return containerNode(flags);
+  if (platform === 'local') return localNode(flags);
+  throw new TalosdError('invalid_argument', `unknown platform: "${platform}"`);
+}
+
+function parseFlags(argv: readonly string[]): RunFlags | 'help' {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        listen: { type: 'string' },
+        state: { type: 'string', default: '.node' },
+        config: { type: 'string' },
+        verbose: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    const { listen, state, config, verbose, help } = values;
+    return help ? 'help' : { listen, state, config, verbose };
+  } catch (error) {
+    throw new TalosdError('invalid_argument', `${errorMessage(error).split('. ', 1)[0]} (see talosd run --help)`);
+  }
+}
+
+/** The agent of a container: config from USERDATA, log on standard error, all addresses. */
+async function containerNode(flags: RunFlags): Promise<number> {
+  return follow({
+    platform: containerPlatform(process.env),
+    paths: NodePaths.identity(),
+    listenHost: flags.listen ?? '::',
+    console: text => process.stderr.write(text),
+    clock: systemClock,
+  });
+}
+
+/** A node for its developer or its curious user: state in one folder, API on one loopback address. */
+async function localNode(flags: RunFlags): Promise<number> {
+  const state = resolve(flags.state);
+  const listenHost = flags.listen ?? '127.0.0.1';
+  await ensureDir(state, 0o700);
+  const talosconfig = join(state, 'talosconfig');
+  const configuration = async () => {
+    if (flags.config === undefined) return firstConfig(listenHost, talosconfig);
+    try {
+      return await readFile(flags.config);
+    } catch (error) {
+      throw osError('open', flags.config, error);
+    }
+  };
+  const options: NodeOptions = {
+    platform: localPlatform({ configuration, listenAddress: listenHost }),
+    paths: NodePaths.local(state),
+    listenHost,
+    console: text => flags.verbose && process.stderr.write(text),
+    clock: systemClock,
+  };
+  const near = relative(process.cwd(), state);
+  const place = near.startsWith('..') ? state : near || '.';
+  const showConfig = flags.config === undefined ? `--talosconfig ${join(place, 'talosconfig')} ` : '';
+  return follow(options, () => {
+    process.stdout.write(
+      [
+        `talosd is up: the node API answers on ${listenHost}:50000, its state is in ${place}/`,
+        '',
+        `  npx talosd ctl ${showConfig}version`,
+        `  npx talosd ctl ${showConfig}services`,
+        `  talosctl ${showConfig}-n ${listenHost} dashboard`,
+        '',
+        'Ctrl-C stops it; the next start goes on with the same state.',
+        '',
+      ].join('\n'),
+    );
+  });
+}
+
+/** A single-node cluster of its own, and the credentials of its owner beside it. */
+async function firstConfig(listenHost: string, talosconfig: string): Promise<Uint8Array> {
+  const now = systemClock.now();
+  const secrets = await generateSecrets({ now });
+  const host = listenHost.includes(':') ? `[${listenHost}]` : listenHost;
+  const config = generateConfig('controlplane', {
+    clusterName: 'local',
+    endpoint: `https://${host}:6443`,
+    secrets,
+    dnsDomain: 'cluster.local',
+  });
+  const credentials = await generateTalosconfig('local', [listenHost], secrets, now);
+  const contexts = new Map(
+    [...credentials.contexts].map(([name, context]) => [name, { ...context, nodes: [listenHost] }]),
+  );
+  await atomicWrite(talosconfig, renderTalosconfig({ ...credentials, contexts }), 0o600);
+  return Buffer.from(encodeConfig(config));
+}
+
+/** Runs a node until it ends or a signal ends it. */
+async function follow(options: NodeOptions, onUp: () => void = () => {}): Promise<number> {
+  const node = new Node(options);
+  const ended = new AbortController();
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (isStopping) return;
+    isStopping = true;
+    void node.shutdown(`shutdown via ${signal} received`);
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  node.up(ended.signal).then(onUp, () => {});
+  await node.run();
+  ended.abort();
+  return 0;
+}
