@@ -7,6 +7,7 @@ test.each([
   ['HTTPS://[2001:db8::1]:443/a b?q=1#f', 'https://[2001:db8::1]:443/a%20b?q=1#f', '2001:db8::1', '443'],
   ['https://user:pw@h/', 'https://user:pw@h/', 'h', ''],
   ['https://2001:db8::1', 'https://2001:db8::1', '2001:db8:', '1'],
+  ['https://[fe80::1%25eth0]:1', 'https://[fe80::1%25eth0]:1', 'fe80::1%eth0', '1'],
   ['foo', 'foo', '', ''],
   ['', '', '', ''],
   ['https://h:', 'https://h:', 'h', ''],

@@ -73,7 +73,7 @@ function formatUrl(url: Omit<GoUrl, 'text'>): string {
   if (url.opaque) return scheme + url.opaque + url.query + url.fragment;
   const user = url.userinfo === undefined ? '' : `${url.userinfo}@`;
   const hasAuthority = url.host !== undefined && (url.scheme !== '' || url.host !== '' || user !== '');
-  const authority = hasAuthority ? `//${user}${url.host!.replace(/[^\x00-\x7f]+/g, encodeURIComponent)}` : '';
+  const authority = hasAuthority ? `//${user}${url.host!.replace(/%|[^\x00-\x7f]+/g, encodeURIComponent)}` : '';
   return scheme + authority + url.path + url.query + url.fragment;
 }
 
