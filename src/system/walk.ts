@@ -8,7 +8,7 @@ import type { Location, NodePaths } from './paths.ts';
 const BATCH = 256;
 
 /** How many of the next folders are read ahead. */
-const READ_AHEAD = 16;
+const READ_AHEAD = 32;
 
 /** One thing a walk came by. */
 export interface WalkEntry {
@@ -84,8 +84,8 @@ export async function* walk(paths: NodePaths, root: string, options: WalkOptions
       if (top.ready.length === 0 && top.next < top.names.length) await examineBatch(paths, top);
       const child = top.ready.pop();
       if (child) {
-        // The folders that come next are read while this entry is on its way to the client.
-        if (child.entry.stats?.isDirectory()) top.ready.slice(-READ_AHEAD).forEach(start);
+        // The folders that come next are read together: one after the other, most time would go to waking threads.
+        if (!child.frame && child.entry.stats?.isDirectory()) top.ready.slice(-READ_AHEAD).forEach(start);
         current = child;
         break;
       }

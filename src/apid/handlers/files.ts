@@ -18,6 +18,9 @@ import { readChunks } from '../../system/read.ts';
 import { apparentSize, type WalkEntry, walk } from '../../system/walk.ts';
 import type { StreamHandler } from '../handler.ts';
 
+/** How many skipped items of an archive are named, so that the list fits into one message (4 MiB). */
+const MAX_SKIPS_TOLD = 5000;
+
 /** What the file calls need. */
 export interface FileHandlerOptions {
   readonly paths: NodePaths;
@@ -67,9 +70,7 @@ export function fileHandlers({ paths, logger }: FileHandlerOptions): FileHandler
         if (!(error instanceof TalosdError)) throw error;
         yield failure(error.message);
       }
-      if (skipped.length > 0) {
-        yield failure(errorList(skipped.map(({ path, message }) => `skipping "${path}": ${message}`)));
-      }
+      if (skipped.length > 0) yield failure(skipList(skipped));
     },
   };
 }
@@ -158,6 +159,12 @@ function withinThreshold(size: number, threshold: number): boolean {
 
 function usage(name: string, relativeName: string, size: number, error = ''): DiskUsageInfo {
   return { metadata: undefined, name, size: BigInt(size), error, relativeName };
+}
+
+function skipList(skipped: readonly Skipped[]): string {
+  const told = skipped.slice(0, MAX_SKIPS_TOLD).map(({ path, message }) => `skipping "${path}": ${message}`);
+  if (skipped.length > told.length) told.push(`skipping ${skipped.length - told.length} more`);
+  return errorList(told);
 }
 
 /** An error among the data of a stream is bare text, without status. */
