@@ -17,9 +17,13 @@ export async function readInput(io: Io, path: string): Promise<Buffer> {
 export async function writeSecret(io: Io, path: string, text: string | Uint8Array): Promise<void> {
   const absolute = resolve(io.cwd, path);
   try {
-    await using file = await open(absolute, 'w', 0o600);
-    await file.chmod(0o600);
-    await file.writeFile(text);
+    const file = await open(absolute, 'w', 0o600);
+    try {
+      await file.chmod(0o600);
+      await file.writeFile(text);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw osError('open', path, error);
   }
