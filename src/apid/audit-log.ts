@@ -89,14 +89,15 @@ export class AuditLog {
 
   /** A call that changes something was sent to the nodes it names, or failed before that. */
   entered(call: ServerCall, status: StatusError | undefined): void {
+    const failed = call.fanOut?.failed.map(({ node, status: { code, message } }) => ({
+      node,
+      outcome: statusName(code),
+      error: message,
+    }));
     this.#write({
       ...this.#record(call, 'entry', call.fanOut?.request, status),
       nodes: call.nodes,
-      failed: call.fanOut?.failed.map(({ node, status: { code, message } }) => ({
-        node,
-        outcome: statusName(code),
-        error: message,
-      })),
+      failed: failed?.length ? failed : undefined,
     });
   }
 

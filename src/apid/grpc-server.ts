@@ -33,12 +33,17 @@ export interface GrpcServerOptions {
   readonly methods: Iterable<Method>;
   readonly service: CallService;
   readonly clock: Clock;
+  /** Calls at once on one connection; more wait at the client. Default 1024. */
+  readonly maxStreams?: number;
   /** An action that had waited for its reply failed. */
   onError(error: unknown): void;
 }
 
 /** A peer on the node itself, through the unix socket. */
 const UNIX_PEER: Peer = { address: 'unix', subject: '', serial: '' };
+const MAX_STREAMS = 1024;
+/** Bound of the last steps of closing: calls that were given up end, replies leave. */
+const FLUSH_MILLISECONDS = 250;
 const identity = (bytes: Buffer): Buffer => bytes;
 const stopping = () => statusError('unavailable', 'the node is shutting down');
 
@@ -52,7 +57,6 @@ const SERVER_OPTIONS = {
   'grpc.enable_channelz': 0,
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
   'grpc.max_send_message_length': -1,
-  'grpc.max_concurrent_streams': 1024,
   'grpc.max_connection_idle_ms': 10 * 60_000,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
@@ -69,11 +73,12 @@ export class GrpcServer {
   readonly #methods = new Map<string, Method>();
   readonly #peers = new Map<string, Peer>();
   readonly #calls = new Set<ServerCall>();
-  #onIdle: (() => void) | undefined;
+  readonly #connections = new Set<Duplex>();
+  #onIdle: () => void = () => {};
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
-    this.#server = new Server(SERVER_OPTIONS);
+    this.#server = new Server({ ...SERVER_OPTIONS, 'grpc.max_concurrent_streams': options.maxStreams ?? MAX_STREAMS });
     for (const method of options.methods) this.#register(method);
     answerUnknownPaths(this.#server, call => this.#unknown(call));
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -96,24 +101,33 @@ export class GrpcServer {
       this.#peers.set(key, peer);
       connection.once('close', () => this.#peers.delete(key));
     }
+    this.#connections.add(connection);
+    connection.once('close', () => {
+      this.#connections.delete(connection);
+      this.#onIdle();
+    });
     this.#injector.injectConnection(connection);
   }
 
   /** Lets running calls end for at most `graceMilliseconds`, gives up the rest, then drops every connection. */
   async close(graceMilliseconds: number): Promise<void> {
-    this.#injector.drain(graceMilliseconds + 1000);
-    await this.#idle(graceMilliseconds);
+    this.#injector.drain(graceMilliseconds + 2 * FLUSH_MILLISECONDS);
+    await this.#until(() => this.#calls.size === 0, graceMilliseconds);
     for (const call of this.#calls) call.abort(stopping());
-    await this.#idle(250);
+    await this.#until(() => this.#calls.size === 0, FLUSH_MILLISECONDS);
+    // The last replies may still be on their way out: a drained connection closes by itself when they have left.
+    await this.#until(() => this.#connections.size === 0, FLUSH_MILLISECONDS);
     this.#injector.destroy();
     this.#server.forceShutdown();
+    for (const connection of this.#connections) connection.destroy();
   }
 
-  #idle(milliseconds: number): Promise<void> {
-    if (this.#calls.size === 0) return Promise.resolve();
+  #until(condition: () => boolean, milliseconds: number): Promise<void> {
+    if (condition()) return Promise.resolve();
     return new Promise(resolve => {
       const cancel = this.#options.clock.after(milliseconds, resolve);
       this.#onIdle = () => {
+        if (!condition()) return;
         cancel();
         resolve();
       };
@@ -164,7 +178,7 @@ export class GrpcServer {
   #settle(call: ServerCall, status: StatusError | undefined): void {
     if (!this.#calls.delete(call)) return;
     this.#options.service.finished(call, status);
-    if (this.#calls.size === 0) this.#onIdle?.();
+    if (this.#calls.size === 0) this.#onIdle();
   }
 
   /** grpc-js says `cancelled` for every end of a call: after its trailers were sent, and when the client is gone. */

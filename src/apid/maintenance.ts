@@ -42,6 +42,8 @@ export interface MaintenanceOptions {
 
 const CA_HOURS = 24;
 const GRACE_MILLISECONDS = 5000;
+/** Anybody may connect here. */
+const MAX_STREAMS = 64;
 
 /** What the console says in maintenance mode (sequences-and-services.md §2.7). */
 export function maintenanceLines(addresses: readonly string[], fingerprint: string): string[] {
@@ -132,6 +134,7 @@ export class MaintenanceServer {
     return new GrpcServer({
       methods,
       clock,
+      maxStreams: MAX_STREAMS,
       service: this.#service(methods),
       onError: error => log.error(`an action after a reply failed: ${errorMessage(error)}`),
     });
