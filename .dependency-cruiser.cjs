@@ -64,7 +64,7 @@ const forbidden = [
     severity: 'error',
     from: {
       path: '^src/',
-      pathNot: '^src/(gen|apid/[^/]+\\.ts|trustd/[^/]+\\.ts|cli/|kubernetes/etcd|system/)|\\.test\\.ts$',
+      pathNot: '^src/(gen|apid/[^/]+\\.ts|trustd/[^/]+\\.ts|cli/|kubernetes/etcd|system/)|/testing/|\\.test\\.ts$',
     },
     to: { path: 'node_modules/@grpc/grpc-js' },
   },
