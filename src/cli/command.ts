@@ -73,7 +73,12 @@ export interface Command {
 
 /** A word of the command tree: a group of further words, or a command whose code is loaded when it is used. */
 export type CommandNode =
-  | { summary: string; children: Readonly<Record<string, CommandNode>> }
+  | {
+      summary: string;
+      children: Readonly<Record<string, CommandNode>>;
+      /** Options with a value that may stand before the word too. */
+      leading?: readonly OptionSpec[];
+    }
   | { summary: string; load(): Promise<Command> };
 
 // cac turns what looks like a number into one (`1.10` → 1.1); a marker in front of every value prevents that.
@@ -167,7 +172,8 @@ function mark(argv: readonly string[], options: readonly OptionSpec[]): string[]
       for (const flag of option.flags.split(',')) switches.set(flag.trim(), `--${kebab(optionName(option))}`);
   const end = argv.indexOf('--');
   return argv.map((arg, index) => {
-    if ((end >= 0 && index > end) || !arg.startsWith('-') || arg === '-') return MARK + arg;
+    const isNegative = /^-\d/.test(arg) && takesValue(argv[index - 1], options);
+    if ((end >= 0 && index > end) || !arg.startsWith('-') || arg === '-' || isNegative) return MARK + arg;
     const equals = arg.indexOf('=');
     if (equals < 0) return arg;
     const [flag, value] = [arg.slice(0, equals), arg.slice(equals + 1)];
@@ -177,6 +183,22 @@ function mark(argv: readonly string[], options: readonly OptionSpec[]): string[]
     if (/^(0|f|false|F|FALSE|False)$/.test(value)) return `--no-${name.slice(2)}`;
     throw new TalosdError('invalid_argument', `invalid argument "${value}" for "${name}": true or false expected`);
   });
+}
+
+/** Whether the next word belongs to `flag`. */
+function takesValue(flag: string | undefined, options: readonly OptionSpec[]): boolean {
+  return options.some(({ flags }) => flags.includes('<') && flags.split(/[ ,]+/).some(each => each === flag));
+}
+
+/**
+ * `argv` with the options that stand before its word `at` moved behind it: people write `ctl -n 10.5.0.2 version` as well
+ * as `ctl version -n 10.5.0.2`.
+ */
+export function moveLeadingOptions(argv: readonly string[], at: number, options: readonly OptionSpec[]): string[] {
+  let next = at;
+  while (takesValue(argv[next]?.split('=', 1)[0], options)) next += argv[next]!.includes('=') ? 1 : 2;
+  const [word, ...rest] = argv.slice(next);
+  return [...argv.slice(0, at), ...(word === undefined ? [] : [word]), ...argv.slice(at, next), ...rest];
 }
 
 const unmark = (text: string): string => (text.startsWith(MARK) ? text.slice(1) : text);

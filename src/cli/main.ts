@@ -1,5 +1,6 @@
 import { errorMessage } from '../lib/errors.ts';
-import { type CommandNode, commandHelp, groupHelp, type Io, parseCommand } from './command.ts';
+import { type CommandNode, commandHelp, groupHelp, type Io, moveLeadingOptions, parseCommand } from './command.ts';
+import { ctl } from './ctl/index.ts';
 
 export type { Io } from './command.ts';
 
@@ -27,6 +28,7 @@ const TREE: Extract<CommandNode, { children: unknown }> = {
       summary: 'the default images of a node',
       load: async () => (await import('./images.ts')).imagesCommand,
     },
+    ctl,
   },
 };
 
@@ -44,10 +46,12 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function walk(argv: readonly string[], io: Io): Promise<number> {
+async function walk(typed: readonly string[], io: Io): Promise<number> {
   const path: string[] = [];
+  let argv = typed;
   let node: CommandNode = TREE;
   while ('children' in node) {
+    if (node.leading) argv = moveLeadingOptions(argv, path.length, node.leading);
     const word: string | undefined = argv[path.length];
     if (word === undefined || word === '--help' || word === '-h' || (word === 'help' && path.length === 0)) {
       io.stdout.write(groupHelp(path, node));
