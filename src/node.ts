@@ -34,6 +34,7 @@ import {
   authority,
   certificateNames,
   idlePart,
+  networkdPart,
   type PartsOptions,
   trustdPart,
 } from './parts.ts';
@@ -101,7 +102,8 @@ export class Node {
   readonly #audit: AuditLog;
   readonly #handlers: Handlers;
   readonly #actions: ReturnType<typeof nodeActions>;
-  #networkReady = false;
+  /** What runs from the start until the service takes it over: maintenance mode has no services. */
+  readonly #early = this.#scope.child();
   #domainname = '';
   #external: string[] = [];
   #platformHostname: string | undefined;
@@ -156,15 +158,14 @@ export class Node {
     const { platform } = this.#options;
     this.#engine.start(this.#scope);
     this.#domainname = await kernelDomainname();
-    await this.#network.start(this.#scope);
-    this.#networkReady = true;
+    await this.#network.start(this.#early);
     const start = async () => {
       await this.#sequencer.run(initializeSequence(this.#actions));
       const context = { signal: this.#scope.signal, log: this.#log };
       this.#platformHostname = await platform.hostname(context);
       this.#external = await platform.externalAddresses(context);
       await this.#sequencer.run(installSequence());
-      this.#loadServices();
+      await this.#loadServices();
       await this.#sequencer.run(bootSequence(this.#actions));
     };
     start().catch(error => this.#log.error(`start-up ended: ${errorMessage(error)}`));
@@ -212,7 +213,7 @@ export class Node {
     return this.#platformHostname ?? this.#config().machine?.network?.hostname ?? kernelHostname();
   }
 
-  #loadServices(): void {
+  async #loadServices(): Promise<void> {
     const { listenHost, paths, clock } = this.#options;
     const isControlPlane = authority(this.#config()) !== undefined;
     const ids = ['machined', 'networkd', 'routerd', 'apid', ...(isControlPlane ? ['trustd'] : [])];
@@ -237,9 +238,10 @@ export class Node {
       clock,
     };
     const answer = async () => void (await this.#supervisor.list());
+    const networkd = networkdPart(this.#network);
     this.#supervisor.load(
       machinedService({ part: idlePart() }),
-      networkdService({ part: idlePart(), loaded, observer: { isReady: () => this.#networkReady } }),
+      networkdService({ part: networkd, loaded, observer: networkd }),
       routerdService({ part: idlePart(), loaded, answer }),
       apidService({ part: apidPart(parts), loaded, address: dialAddress, port: API_PORT, dial: dialTcp }),
     );
@@ -247,6 +249,7 @@ export class Node {
       const part = trustdPart(parts);
       this.#supervisor.load(trustdService({ part, loaded, address: dialAddress, port: TRUSTD_PORT, dial: dialTcp }));
     }
+    await this.#early.close();
     // The API does not wait for the boot sequence: whatever that does, its owner can see it.
     this.#supervisor.start(...ids);
     this.#loaded.resolve();

@@ -8,6 +8,7 @@ import { aborted } from './lib/abort.ts';
 import type { Clock } from './lib/clock.ts';
 import { TalosdError } from './lib/errors.ts';
 import { parseIp } from './lib/ip.ts';
+import { Scope } from './lib/scope.ts';
 import { CertificateAuthority } from './pki/ca.ts';
 import { accessLogger, type LogBuffers } from './services/log-buffers.ts';
 import type { Part } from './services/runners/in-process.ts';
@@ -93,6 +94,26 @@ export function trustdPart(options: PartsOptions): Part {
       } finally {
         await server.close();
         await certificates.close();
+      }
+    },
+  };
+}
+
+/** networkd, as far as it reads: the observer of the network lives and ends with it. */
+export function networkdPart(network: NetworkObserver): Part & { isReady(): boolean } {
+  let isReady = false;
+  return {
+    isReady: () => isReady,
+    run: async (signal, ready) => {
+      const scope = new Scope();
+      try {
+        await network.start(scope);
+        isReady = true;
+        ready();
+        await aborted(signal);
+      } finally {
+        isReady = false;
+        await scope.close();
       }
     },
   };

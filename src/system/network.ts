@@ -52,8 +52,9 @@ export class NetworkObserver {
     this.#readFromProc = options.readFromProc ?? readNetworkFromProc;
   }
 
-  /** Lists the network once, then watches it until the scope closes. */
+  /** Lists the network once, then watches it until the scope closes; may be started again then. */
   async start(scope: Scope): Promise<void> {
+    this.#stopped = false;
     scope.add(() => this.#stop());
     await this.refresh();
     if (this.#stopped) return;
