@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,8 +99,34 @@ test('validate lists what is wrong, notes apart', async () => {
   expect(await run('validate', '-c', 'bad.yaml', '-m', 'Metal')).toEqual(failed('unknown runtime mode: "Metal"'));
 });
 
+test('keys, requests and certificates come as secret files that fit together', async () => {
+  const ok = { code: 0, stdout: '', stderr: '' };
+  expect(await run('gen', 'ca', '--organization', 'org')).toEqual(ok);
+  expect(await run('gen', 'key', '--name', 'n')).toEqual(ok);
+  expect(await run('gen', 'csr', '--key', 'n.key', '--ip', '10.0.0.1')).toEqual(ok);
+  expect(await run('gen', 'crt', '--ca', 'org', '--csr', 'n.csr', '--name', 'n', '--hours', '2')).toEqual(ok);
+  expect(await run('gen', 'keypair', '--organization', 'pair', '--ip', '10.0.0.2')).toEqual(ok);
+  const [ca, leaf] = await Promise.all(
+    ['org.crt', 'n.crt'].map(async name => new X509Certificate(await readFile(join(folder, name)))),
+  );
+  expect([leaf!.checkIssued(ca!), leaf!.subjectAltName]).toEqual([true, 'IP Address:10.0.0.1']);
+  for (const name of ['org.crt', 'org.key', 'org.sha256', 'n.key', 'n.csr', 'n.crt', 'pair.crt', 'pair.key'])
+    expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
+  expect(await run('gen', 'csr', '--key', 'n.key', '--ip', 'x')).toEqual(failed('invalid IP: x'));
+  expect(await run('gen', 'ca')).toEqual(failed('required flag(s) "organization" not set'));
+});
+
 test('every command has a help', async () => {
-  for (const argv of [[], ['gen'], ['gen', 'config'], ['gen', 'secrets'], ['validate'], ['images']]) {
+  for (const argv of [
+    [],
+    ['gen'],
+    ['gen', 'config'],
+    ['gen', 'secrets'],
+    ['gen', 'ca'],
+    ['gen', 'crt'],
+    ['validate'],
+    ['images'],
+  ]) {
     const { code, stdout } = await run(...argv, '--help');
     expect([code, stdout]).toEqual([0, expect.stringContaining(`\nUsage:\n  ${['talosd', ...argv].join(' ')}`)]);
   }

@@ -18,6 +18,26 @@ const TREE: Extract<CommandNode, { children: unknown }> = {
           summary: 'the secrets of a cluster, to generate its configs from',
           load: async () => (await import('./gen-secrets.ts')).genSecretsCommand,
         },
+        ca: {
+          summary: 'a certificate authority',
+          load: async () => (await import('./gen-pki-commands.ts')).genCaCommand,
+        },
+        key: {
+          summary: 'an Ed25519 private key',
+          load: async () => (await import('./gen-pki-commands.ts')).genKeyCommand,
+        },
+        csr: {
+          summary: 'a certificate request',
+          load: async () => (await import('./gen-pki-commands.ts')).genCsrCommand,
+        },
+        crt: {
+          summary: 'a certificate for a request',
+          load: async () => (await import('./gen-pki-commands.ts')).genCrtCommand,
+        },
+        keypair: {
+          summary: 'a self-signed certificate and its key',
+          load: async () => (await import('./gen-pki-commands.ts')).genKeypairCommand,
+        },
       },
     },
     validate: {
