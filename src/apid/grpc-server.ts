@@ -122,15 +122,15 @@ export class GrpcServer {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #until(condition: () => boolean, milliseconds: number): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise(resolve => {
-      const cancel = this.#options.clock.after(milliseconds, resolve);
-      this.#onIdle = () => {
-        if (!condition()) return;
-        cancel();
-        resolve();
-      };
+  /** Waits for a condition that a call's or a connection's end can bring about, for so long at most. */
+  async #until(condition: () => boolean, milliseconds: number): Promise<void> {
+    if (condition()) return;
+    const met = new AbortController();
+    this.#onIdle = () => {
+      if (condition()) met.abort();
+    };
+    await this.#options.clock.sleep(milliseconds, met.signal).catch(error => {
+      if (!met.signal.aborted) throw error;
     });
   }
 

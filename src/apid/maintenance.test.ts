@@ -9,7 +9,7 @@ import { systemClock } from '../lib/clock.ts';
 import { TalosdError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { MaintenanceServer } from './maintenance.ts';
-import { failureOf, nodes, raw } from './testing/bed.ts';
+import { failureOf, nodes, raw } from './test-bed.ts';
 
 const consoleLines: string[] = [];
 const accessLines: string[] = [];

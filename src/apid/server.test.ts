@@ -4,8 +4,8 @@ import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Data } from '../gen/common/common.ts';
 import { type MachineServiceClient, VersionResponse } from '../gen/machine/machine.ts';
-import { anyLogs, Bed, createAuthority, failureOf, nodes, raw, summary, version } from './testing/bed.ts';
-import { testHandlers } from './testing/handlers.ts';
+import { anyLogs, Bed, createAuthority, failureOf, nodes, raw, summary, version } from './test-bed.ts';
+import { testHandlers } from './test-handlers.ts';
 
 let bed: Bed;
 beforeEach(async () => {

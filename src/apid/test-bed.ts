@@ -3,18 +3,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChannelCredentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { type LogsRequest, MachineServiceClient, type VersionResponse } from '../../gen/machine/machine.ts';
-import { systemClock } from '../../lib/clock.ts';
-import { silentLogger } from '../../lib/logger.ts';
-import { Scope } from '../../lib/scope.ts';
-import { CertificateAuthority, createCa, validFor } from '../../pki/ca.ts';
-import { tlsPrivateKey } from '../../pki/keys.ts';
-import { NodeCertificates } from '../../trustd/node-certificates.ts';
-import { localIssuer } from '../../trustd/sign.ts';
-import { AuditLog } from '../audit-log.ts';
-import type { Handlers } from '../local.ts';
-import { selfMatcher } from '../self.ts';
-import { ApiServer } from '../server.ts';
+import { type LogsRequest, MachineServiceClient, type VersionResponse } from '../gen/machine/machine.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { Scope } from '../lib/scope.ts';
+import { CertificateAuthority, createCa, validFor } from '../pki/ca.ts';
+import { tlsPrivateKey } from '../pki/keys.ts';
+import { NodeCertificates } from '../trustd/node-certificates.ts';
+import { localIssuer } from '../trustd/sign.ts';
+import { AuditLog } from './audit-log.ts';
+import type { Handlers } from './local.ts';
+import { selfMatcher } from './self.ts';
+import { ApiServer } from './server.ts';
 
 /** A node of a test bed: a real server on a loopback address of its own. */
 export interface BedNode {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { TalosdError } from '../../lib/errors.ts';
-import type { CallContext } from '../handler.ts';
-import type { Handlers } from '../local.ts';
+import { TalosdError } from '../lib/errors.ts';
+import type { CallContext } from './handler.ts';
+import type { Handlers } from './local.ts';
 
 /** What the handlers of a test node were asked to do, in order. */
 export interface Recorded {
