@@ -1,14 +1,16 @@
-// Bundles src/main.ts into dist/, split where the code imports lazily, so that start-up loads only what it needs.
+// Bundles src/main.ts into dist/, or into the folder named, split where the code imports lazily, so that start-up loads
+// only what it needs.
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+const folder = resolve(process.argv[2] ?? join(root, 'dist'));
+rmSync(folder, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
   entryPoints: { talosd: 'src/main.ts' },
-  outdir: 'dist',
+  outdir: folder,
   outExtension: { '.js': '.mjs' },
   bundle: true,
   splitting: true,

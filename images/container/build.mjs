@@ -3,7 +3,17 @@
 // The Debian part is made once per package list and kept in _out/, so a change of the agent costs seconds.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installPackages, nodeBinary, root, run } from '../../scripts/setup.mjs';
@@ -15,7 +25,8 @@ const MIRROR_FILE = '/etc/apt/sources.list.d/debian.sources';
 const tag = process.argv[2] ?? 'talosd:latest';
 
 installPackages();
-run(process.execPath, [join(root, 'scripts', 'bundle.mjs')]);
+const bundle = join(root, '_out', 'bundle');
+run(process.execPath, [join(root, 'scripts', 'bundle.mjs'), bundle]);
 const base = baseRootfs();
 const overlay = mkdtempSync(join(tmpdir(), 'talosd-image-'));
 try {
@@ -26,7 +37,10 @@ try {
 }
 
 function baseRootfs() {
-  const key = createHash('sha256').update(JSON.stringify([SUITE, DEBIAN_PACKAGES])).digest('hex').slice(0, 12);
+  const key = createHash('sha256')
+    .update(JSON.stringify([SUITE, DEBIAN_PACKAGES]))
+    .digest('hex')
+    .slice(0, 12);
   const file = join(root, '_out', `rootfs-${key}.tar`);
   if (existsSync(file)) return file;
   mkdirSync(join(root, '_out'), { recursive: true });
@@ -52,11 +66,15 @@ function baseRootfs() {
 function layOut(folder) {
   const library = join(folder, 'usr', 'lib', 'talosd');
   mkdirSync(library, { recursive: true });
-  cpSync(join(root, 'dist'), library, { recursive: true });
+  cpSync(bundle, library, { recursive: true });
   mkdirSync(join(folder, 'usr', 'bin'), { recursive: true });
   cpSync(nodeBinary(), join(folder, 'usr', 'bin', 'node'), { dereference: true });
   chmodSync(join(folder, 'usr', 'bin', 'node'), 0o755);
-  writeFileSync(join(folder, 'usr', 'bin', 'talosd'), '#!/bin/sh\nexec /usr/bin/node /usr/lib/talosd/talosd.mjs "$@"\n', { mode: 0o755 });
+  writeFileSync(
+    join(folder, 'usr', 'bin', 'talosd'),
+    '#!/bin/sh\nexec /usr/bin/node /usr/lib/talosd/talosd.mjs "$@"\n',
+    { mode: 0o755 },
+  );
   // Guide 3 appends to this file, and an append needs a regular file to begin with.
   mkdirSync(join(folder, 'etc', 'ssl', 'certs'), { recursive: true });
   writeFileSync(join(folder, 'etc', 'ssl', 'certs', 'ca-certificates'), '');
@@ -65,12 +83,27 @@ function layOut(folder) {
   }
 }
 
-/** Both archives as one stream into `docker import`; tar readers take concatenated archives only without end blocks, so tar joins them. */
+/** Paths in a tar archive, as `a/b`. */
+function listArchive(file) {
+  const { status, stdout } = spawnSync('tar', ['-tf', file], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  if (status !== 0) throw new Error(`${file} is no tar archive: remove it and try again`);
+  return stdout.split('\n').map(path => path.replace(/^\.\//, '').replace(/\/$/, ''));
+}
+
+/** Both parts as one archive into `docker import`, which takes each path once: of our part only what the Debian part lacks. */
 async function importImage(baseTar, overlayFolder) {
   const joined = join(overlayFolder, '..', `talosd-image-${process.pid}.tar`);
   try {
     cpSync(baseTar, joined);
-    run('tar', ['--append', '--owner=0', '--group=0', '--numeric-owner', '-f', joined, '-C', overlayFolder, '.']);
+    const known = new Set(listArchive(baseTar));
+    const added = readdirSync(overlayFolder, { recursive: true, encoding: 'utf8' })
+      .filter(path => !known.has(path))
+      .sort();
+    const append = ['--append', '--owner=0', '--group=0', '--numeric-owner', '--no-recursion', '-f', joined];
+    run('tar', [...append, '-C', overlayFolder, '-T', '-'], {
+      input: added.join('\n'),
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
     const args = [
       'import',
       '--change',
@@ -79,8 +112,6 @@ async function importImage(baseTar, overlayFolder) {
       'ENV PLATFORM=container PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/cni/bin',
       '--change',
       'EXPOSE 50000 50001',
-      '--change',
-      'STOPSIGNAL SIGTERM',
       joined,
       tag,
     ];
@@ -90,6 +121,8 @@ async function importImage(baseTar, overlayFolder) {
   } finally {
     rmSync(joined, { force: true });
   }
-  const size = spawnSync('docker', ['image', 'inspect', '--format', '{{.Size}}', tag], { encoding: 'utf8' }).stdout.trim();
+  const size = spawnSync('docker', ['image', 'inspect', '--format', '{{.Size}}', tag], {
+    encoding: 'utf8',
+  }).stdout.trim();
   console.log(`${tag}: ${(Number(size) / 1e6).toFixed(0)} MB`);
 }
