@@ -1,13 +1,19 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
+import type { Data } from '../gen/common/common.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { CallContext, StreamHandler, UnaryHandler } from './handler.ts';
 import { SERVICES } from './methods.ts';
+import { encodeData, nameStreamed } from './node-info.ts';
 import { statusError } from './status.ts';
 
 /** A method of this node at byte level. */
 export type LocalMethod = { readonly path: string } & (
   | { readonly kind: 'unary'; run(request: Buffer, context: CallContext): Promise<Buffer> }
-  | { readonly kind: 'stream'; run(request: Buffer, context: CallContext): AsyncIterable<Buffer> }
+  | {
+      readonly kind: 'stream';
+      /** With `name` (`hostnameMetadata`) each message carries the node's name. */
+      run(request: Buffer, context: CallContext, name?: Buffer): AsyncIterable<Buffer>;
+    }
 );
 
 interface Codecs {
@@ -74,13 +80,26 @@ function wrap(definition: Definition, handler: AnyHandler | undefined): LocalMet
     return { path, kind: 'unary', run };
   }
   const stream = handler as StreamHandler<unknown, unknown>;
+  const encode = DATA_STREAMS.has(path) ? encodeDataMessage : encodeNamed(responseSerialize);
   return {
     path,
     kind: 'stream',
-    async *run(request, context) {
-      for await (const message of stream(decode(request), context)) yield responseSerialize(message);
+    async *run(request, context, name) {
+      for await (const message of stream(decode(request), context)) yield encode(message, name);
     },
   };
+}
+
+type StreamEncoder = (message: unknown, name: Buffer | undefined) => Buffer;
+
+/** Streams of `common.Data`: much and often, so they have an encoder of their own. */
+const DATA_STREAMS: ReadonlySet<string> = new Set(
+  (['copy', 'dmesg', 'kubeconfig', 'logs', 'read'] as const).map(name => SERVICES.machine[name].path),
+);
+const encodeDataMessage: StreamEncoder = (message, name) => encodeData(message as Data, name);
+
+function encodeNamed(serialize: (message: unknown) => Buffer): StreamEncoder {
+  return (message, name) => (name ? nameStreamed(serialize(message), name) : serialize(message));
 }
 
 function missing({ path, responseStream }: Definition): LocalMethod {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Data } from '../gen/common/common.ts';
 import { VersionResponse } from '../gen/machine/machine.ts';
-import { errorMessageOf, errorReplyOf, hostnameMetadata, nameStreamed, nameUnary } from './node-info.ts';
+import { encodeData, errorMessageOf, errorReplyOf, hostnameMetadata, nameStreamed, nameUnary } from './node-info.ts';
 import { statusError } from './status.ts';
 
 const versionInfo = { sha: '', built: '', goVersion: '', os: '', arch: '' };
@@ -12,7 +12,7 @@ const encodeVersion = (tag: string) =>
       messages: [{ metadata: undefined, version: { ...versionInfo, tag }, platform: undefined }],
     }).finish(),
   );
-const encodeData = (bytes: string, error?: string) =>
+const dataOf = (bytes: string, error?: string) =>
   Buffer.from(
     Data.encode({
       metadata: error ? { hostname: '', error, status: undefined } : undefined,
@@ -70,13 +70,25 @@ describe('the name of a node in its answer', () => {
 
   test('a streamed message keeps its bytes, and an error that its server put there', () => {
     const metadata = hostnameMetadata('node-1');
-    const plain = encodeData('some log');
+    const plain = dataOf('some log');
     expect(nameStreamed(plain, metadata)).toEqual(Buffer.concat([plain, metadata]));
-    const failed = encodeData('z', 'open /x: no such file or directory');
+    const failed = dataOf('z', 'open /x: no such file or directory');
     expect(Data.decode(nameStreamed(failed, metadata))).toMatchObject({
       metadata: { hostname: 'node-1', error: 'open /x: no such file or directory' },
       bytes: Buffer.from('z'),
     });
+  });
+
+  test('data encoded in one go is what the generated encoder and an appended name give', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.option(fc.string({ minLength: 1 })), fc.boolean(), (bytes, error, isNamed) => {
+        const metadata = error ? { hostname: '', error, status: undefined } : undefined;
+        const data: Data = { metadata, bytes: Buffer.from(bytes) };
+        const encoded = Buffer.from(Data.encode(data).finish());
+        const name = hostnameMetadata('n1');
+        expect(encodeData(data, isNamed ? name : undefined)).toEqual(isNamed ? nameStreamed(encoded, name) : encoded);
+      }),
+    );
   });
 
   test('a failed node is an element with name, Go text and status', () => {

@@ -1,3 +1,4 @@
+import { Data } from '../gen/common/common.ts';
 import { rpcErrorText, type StatusError, statusError } from './status.ts';
 
 /** Field 1, length-delimited: `messages` of a reply, `metadata` of an element, `hostname` of metadata, all alike. */
@@ -5,6 +6,7 @@ const FIELD_1 = 0x0a;
 const FIELD_2 = 0x12;
 const FIELD_3 = 0x1a;
 const STATUS_CODE = 0x08;
+const NOTHING = Buffer.alloc(0);
 
 /** Encoded `metadata{hostname}`, to be appended to an element: made once for a node of a call, used for each message. */
 export function hostnameMetadata(hostname: string): Buffer {
@@ -37,6 +39,20 @@ export function nameUnary(reply: Buffer, target: string, metadata: Buffer): Buff
     at = end;
   }
   return Buffer.concat(parts);
+}
+
+/**
+ * An encoded `common.Data`, with the node's name when `metadata` is given. Files and logs go this way in large pieces,
+ * so they are copied once: the generated encoder and an appended name would make that three times.
+ */
+export function encodeData(data: Data, metadata: Buffer = NOTHING): Buffer {
+  const isPlain = data.metadata === undefined && Object.keys(data._unknownFields ?? {}).length === 0;
+  if (!isPlain) {
+    const encoded = Buffer.from(Data.encode(data).finish());
+    return metadata.length > 0 ? nameStreamed(encoded, metadata) : encoded;
+  }
+  const head = data.bytes.length > 0 ? header(FIELD_2, data.bytes.length) : NOTHING;
+  return Buffer.concat([head, data.bytes, metadata]);
 }
 
 function named(message: Buffer, metadata: Buffer): Buffer[] {

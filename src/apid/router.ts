@@ -108,11 +108,13 @@ export class Router implements CallService {
 
   /** Relays the messages of one node under its name; its failure is its last message. */
   async #streamOf(call: ServerCall, node: string, request: Buffer, sink: MessageSink): Promise<void> {
-    const metadata = hostnameMetadata(node);
-    const named: MessageSink = { write: message => sink.write(nameStreamed(message, metadata)) };
+    const name = hostnameMetadata(node);
     try {
-      if (this.#options.isSelf(node)) await this.#serveStream(call, request, named);
-      else await pump(this.#options.peers.call(forwarded(call, node, request)), named);
+      if (this.#options.isSelf(node)) await this.#serveStream(call, request, sink, name);
+      else {
+        const named: MessageSink = { write: message => sink.write(nameStreamed(message, name)) };
+        await pump(this.#options.peers.call(forwarded(call, node, request)), named);
+      }
     } catch (error) {
       const status = this.#failed(call, node, error);
       if (!call.aborted) await sink.write(errorMessageOf(node, status));
@@ -138,11 +140,11 @@ export class Router implements CallService {
     }
   }
 
-  async #serveStream(call: ServerCall, request: Buffer, sink: MessageSink): Promise<void> {
+  async #serveStream(call: ServerCall, request: Buffer, sink: MessageSink, name?: Buffer): Promise<void> {
     const method = this.#options.local.get(call.head.path);
     try {
       if (method?.kind !== 'stream') throw refusalOf(call.head.path);
-      await pump(method.run(request, call), sink);
+      await pump(method.run(request, call, name), sink);
       this.#options.observer.served(call, request, call.aborted);
     } catch (error) {
       this.#options.observer.served(call, request, call.aborted ?? toStatus(error));
