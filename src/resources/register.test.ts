@@ -23,7 +23,8 @@ describe('definitions', () => {
   test('the table of the contract', () => {
     const store = new Store();
     registerAll(store);
-    const rows = store.list(ResourceDefinitions).map(({ metadata, spec }) => {
+    const contract = store.list(ResourceDefinitions).filter(({ spec }) => !spec.type.endsWith('.net.talos.dev'));
+    const rows = contract.map(({ metadata, spec }) => {
       const plural = spec.type.split('.')[0]!.toLowerCase();
       const derived = [plural, spec.displayType.toLowerCase()];
       const suffix = spec.type.split('.').slice(1);
@@ -51,6 +52,21 @@ describe('definitions', () => {
       'StaticPods.kubernetes.talos.dev | StaticPod | controlplane | sp sps | ',
       'StaticPodStatuses.kubernetes.talos.dev | StaticPodStatus | controlplane | podstatus sps | Ready={.conditions[?(@.type=="Ready")].status}',
       'TimeStatuses.v1alpha1.talos.dev | TimeStatus | runtime | ts | Synced={.synced}',
+    ]);
+  });
+
+  test('what a person asks for of the network is what is there', () => {
+    const registry = registerAll(new Store());
+    const names = ['links', 'Address', 'addresses', 'routes', 'resolvers', 'hostnames', 'timeservers', 'operators'];
+    expect(names.map(name => registry.resolve(name).type.replace('.net.talos.dev', ''))).toEqual([
+      'LinkStatuses',
+      'AddressStatuses',
+      'AddressStatuses',
+      'RouteStatuses',
+      'ResolverStatuses',
+      'HostnameStatuses',
+      'TimeServerStatuses',
+      'OperatorSpecs',
     ]);
   });
 

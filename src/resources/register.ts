@@ -12,6 +12,7 @@ import { StaticPodStatuses } from './controlplane/static_pod_status.ts';
 import { Namespaces } from './meta/namespace.ts';
 import { ResourceDefinitions } from './meta/resource_definition.ts';
 import { NAMESPACES } from './namespaces.ts';
+import { NETWORK_TYPES } from './network/types.ts';
 import { BootstrapStatuses } from './runtime/bootstrap_status.ts';
 import { Services } from './runtime/service.ts';
 import { TimeStatuses } from './runtime/time_status.ts';
@@ -37,6 +38,7 @@ const TYPES: readonly ResourceType<never>[] = [
   EtcdSecrets,
   KubernetesSecrets,
   RootSecrets,
+  ...NETWORK_TYPES,
 ];
 
 /** Makes every namespace and type known: as resources in `store`, and in the registry that it returns. */

@@ -26,6 +26,23 @@ export interface LinkSnapshot {
   readonly operationalState: string;
   /** In the kernel's order. */
   readonly addresses: readonly AddressSnapshot[];
+  /** What makes it this kind of link; absent where the listing does not tell. */
+  readonly details?: LinkDetails;
+}
+
+/** What `ip -d` tells of a link besides. */
+export interface LinkDetails {
+  /** The kernel's word (`bond`, `vlan`, `veth`, …); empty for hardware. */
+  readonly kind: string;
+  /** Name of the bond or bridge that the link is a member of; empty where there is none. */
+  readonly master: string;
+  /** Name of the link below (of a VLAN, its parent); empty where there is none. */
+  readonly parent: string;
+  /** Tag of a VLAN link, 0 of all others. */
+  readonly vlanId: number;
+  /** Options of a bond by their iproute2 word; empty for all others. */
+  readonly bond: Readonly<Record<string, string>>;
+  readonly hasCarrier: boolean;
 }
 
 /** A route of any table; numbers are the kernel's. */
@@ -46,6 +63,8 @@ export interface RouteSnapshot {
   readonly protocol: number;
   readonly flags: number;
   readonly table: number;
+  /** The kernel's number: 1 unicast, 6 blackhole, …; absent where the listing does not tell. */
+  readonly type?: number;
 }
 
 /** What the network of this namespace looks like at one moment. Never changed: the next moment has its own. */
@@ -80,7 +99,8 @@ interface RawLink {
   readonly addr_info?: readonly { family?: string; local?: string; prefixlen?: number; scope?: string }[];
 }
 
-interface RawRoute {
+/** A route as `ip -N -j route` prints it. */
+export interface RawRoute {
   readonly dst?: string;
   readonly from?: string;
   readonly gateway?: string;
@@ -116,8 +136,13 @@ export function parseLinks(json: string): LinkSnapshot[] {
 
 /** The output of `ip -N -j -4 route show table all`, or of the same with `-6`. */
 export function parseRoutes(json: string, family: RouteSnapshot['family']): RouteSnapshot[] {
+  return parseList<RawRoute>(json).map(route => toRoute(route, family));
+}
+
+/** One route of that output. */
+export function toRoute(route: RawRoute, family: RouteSnapshot['family']): RouteSnapshot {
   const host = family === AF_INET ? 32 : 128;
-  return parseList<RawRoute>(json).map(route => ({
+  return {
     family,
     link: route.dev ?? '',
     destination: prefix(route.dst ?? 'default', family, host),
@@ -129,7 +154,7 @@ export function parseRoutes(json: string, family: RouteSnapshot['family']): Rout
     protocol: Number(route.protocol ?? PROTOCOL_BOOT),
     flags: sum(route.flags, ROUTE_FLAGS),
     table: Number(route.table ?? TABLE_MAIN),
-  }));
+  };
 }
 
 /** Global unicast addresses of links that are up, without loopback and link-local ones, in order of link. */

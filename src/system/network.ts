@@ -22,6 +22,8 @@ export interface NetworkObserverOptions {
   readonly exec?: Exec;
   readonly startProgram?: typeof startProgram;
   readonly readFromProc?: () => Promise<NetworkSnapshot>;
+  /** Lists with more detail than needed for reading calls; undefined where there is no iproute2. */
+  readonly list?: () => Promise<NetworkSnapshot | undefined>;
 }
 
 /**
@@ -35,6 +37,7 @@ export class NetworkObserver {
   readonly #exec: Exec;
   readonly #startProgram: typeof startProgram;
   readonly #readFromProc: () => Promise<NetworkSnapshot>;
+  readonly #listOnce: () => Promise<NetworkSnapshot | undefined>;
   readonly #listeners = new Set<(snapshot: NetworkSnapshot) => void>();
   #snapshot: NetworkSnapshot = { links: [], routes: [] };
   #shape = '';
@@ -50,6 +53,7 @@ export class NetworkObserver {
     this.#exec = options.exec ?? exec;
     this.#startProgram = options.startProgram ?? startProgram;
     this.#readFromProc = options.readFromProc ?? readNetworkFromProc;
+    this.#listOnce = options.list ?? (() => this.#listByCalls());
   }
 
   /** Lists the network once, then watches it until the scope closes; may be started again then. */
@@ -102,16 +106,20 @@ export class NetworkObserver {
   }
 
   async #listByProgram(): Promise<NetworkSnapshot> {
+    const snapshot = await this.#listOnce();
+    if (snapshot) return snapshot;
+    this.#hasPrograms = false;
+    this.#logger.warn('iproute2 is missing: the network is read from /proc, with less detail');
+    return this.#readFromProc();
+  }
+
+  async #listByCalls(): Promise<NetworkSnapshot | undefined> {
     const [links, routes4, routes6] = await Promise.all([
       this.#ip(['addr', 'show']),
       this.#ip(['-4', 'route', 'show', 'table', 'all']),
       this.#ip(['-6', 'route', 'show', 'table', 'all']),
     ]);
-    if (links === undefined || routes4 === undefined || routes6 === undefined) {
-      this.#hasPrograms = false;
-      this.#logger.warn('iproute2 is missing: the network is read from /proc, with less detail');
-      return this.#readFromProc();
-    }
+    if (links === undefined || routes4 === undefined || routes6 === undefined) return undefined;
     return {
       links: parseLinks(links),
       routes: [...parseRoutes(routes4, AF_INET), ...parseRoutes(routes6, AF_INET6)],
