@@ -11,6 +11,8 @@ const LARGEST_CONFIG = 16 * 1024 * 1024;
 export interface AcquireOptions {
   readonly platform: Platform;
   readonly stored: StoredConfig;
+  /** What the life of the agent before this one was told to go on with. */
+  readonly handedOver?: LoadedConfig;
   readonly parse: ConfigParser;
   /** Lines of the task, without its head. */
   readonly taskLog: (message: string) => void;
@@ -20,9 +22,13 @@ export interface AcquireOptions {
 
 /**
  * The config to start with: the stored one unless it is absent, unreadable or not to be kept, else the platform's
- * (sequences-and-services.md §2.7). `undefined` means that there is no source, so a person has to bring one.
+ * (sequences-and-services.md §2.7). An agent that started anew in place goes on with what it was given then. `undefined` means that there is no source, so a person has to bring one.
  */
 export async function acquireConfig(options: AcquireOptions): Promise<LoadedConfig | undefined> {
+  if (options.handedOver) {
+    options.taskLog('using the config that was applied');
+    return options.handedOver;
+  }
   const stored = await options.stored.load();
   if (stored?.config.persist) {
     options.taskLog('persistence is enabled, using existing config on disk');

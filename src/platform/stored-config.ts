@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { MachineConfig } from '../config/schema/config.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Mutex } from '../lib/mutex.ts';
 import { atomicWrite, readFileIfExists, removeFile } from '../system/files.ts';
 
 /** A config as it was written by its user, and what it says. */
@@ -17,6 +18,8 @@ export type ConfigParser = (bytes: Uint8Array, file: string) => LoadedConfig;
 export const CONFIG_FILE = '/system/state/config.yaml';
 /** Node path of the config with which a boot last completed (machine-config.md §15). */
 export const LAST_GOOD_FILE = '/system/state/config.last-known-good.yaml';
+/** Node path of a stored config that did not read. */
+const UNREADABLE_FILE = '/system/state/config.unreadable.yaml';
 
 /**
  * The config on this machine's disk: the user's document byte for byte, and beside it the last one that a boot completed
@@ -25,25 +28,33 @@ export const LAST_GOOD_FILE = '/system/state/config.last-known-good.yaml';
 export class StoredConfig {
   readonly #file: string;
   readonly #lastGood: string;
+  readonly #unreadable: string;
   readonly #parse: ConfigParser;
   readonly #log: Logger;
+  readonly #writes = new Mutex();
+  #isSaved = false;
 
   /** `stateFolder` is where /system/state lies on the host. */
   constructor(options: { stateFolder: string; parse: ConfigParser; log: Logger }) {
     this.#file = join(options.stateFolder, 'config.yaml');
     this.#lastGood = join(options.stateFolder, 'config.last-known-good.yaml');
+    this.#unreadable = join(options.stateFolder, 'config.unreadable.yaml');
     this.#parse = options.parse;
     this.#log = options.log;
   }
 
-  /** The stored config, the last-known-good one where that does not read, nothing where neither exists. */
+  /**
+   * The stored config, the last-known-good one where that does not read, nothing where neither exists. A document that
+   * does not read is kept aside as it is, because the next save replaces it.
+   */
   async load(): Promise<LoadedConfig | undefined> {
     const bytes = await readFileIfExists(this.#file);
     if (!bytes) return undefined;
     try {
-      return this.#parse(bytes, CONFIG_FILE);
+      return this.parse(bytes);
     } catch (error) {
-      this.#log.error(`the stored config does not read: ${errorMessage(error)}`);
+      this.#log.error(`the stored config does not read, it is kept as ${UNREADABLE_FILE}: ${errorMessage(error)}`);
+      await atomicWrite(this.#unreadable, bytes, 0o600);
     }
     const good = await readFileIfExists(this.#lastGood);
     if (!good) return undefined;
@@ -57,14 +68,33 @@ export class StoredConfig {
     }
   }
 
+  /** Reads a document as `load` reads the stored one. */
+  parse(bytes: Uint8Array): LoadedConfig {
+    return this.#parse(bytes, CONFIG_FILE);
+  }
+
   /** What the next boot would read, as it lies on disk. */
   async bytes(): Promise<Uint8Array | undefined> {
     return readFileIfExists(this.#file);
   }
 
   /** Replaces the stored config; after a power cut it is the old one or the new one, whole. */
-  async save(bytes: Uint8Array): Promise<void> {
-    await atomicWrite(this.#file, bytes, 0o600);
+  save(bytes: Uint8Array): Promise<void> {
+    this.#isSaved = true;
+    return this.#writes.run(() => this.#replace(bytes));
+  }
+
+  /** Stores what this life of the agent began with, unless a later config was stored meanwhile. */
+  saveFirst(bytes: Uint8Array): Promise<void> {
+    return this.#writes.run(async () => {
+      if (!this.#isSaved) await this.#replace(bytes);
+    });
+  }
+
+  /** Removes the stored config. */
+  remove(): Promise<void> {
+    this.#isSaved = true;
+    return this.#writes.run(() => removeFile(this.#file));
   }
 
   /** Remembers the config that a boot has completed with; one that is not kept over boots is no fallback either. */
@@ -73,5 +103,12 @@ export class StoredConfig {
     const known = await readFileIfExists(this.#lastGood);
     if (known && Buffer.compare(known, loaded.bytes) === 0) return;
     await atomicWrite(this.#lastGood, loaded.bytes, 0o600);
+  }
+
+  /** A document that is stored already is left alone: its file keeps its times. */
+  async #replace(bytes: Uint8Array): Promise<void> {
+    const stored = await readFileIfExists(this.#file);
+    if (stored && Buffer.compare(stored, bytes) === 0) return;
+    await atomicWrite(this.#file, bytes, 0o600);
   }
 }

@@ -20,6 +20,8 @@ export interface NodeActions {
   readonly writeUserFiles?: Action;
   readonly writeUserSysctls?: Action;
   readonly startAllServices: Action;
+  /** Stops the network service; what depends on it keeps running. */
+  readonly stopNetworkd?: Action;
   readonly stopAllServices: Action;
   /** Empties what a reset empties here. */
   readonly resetState?: Action;

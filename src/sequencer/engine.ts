@@ -2,7 +2,14 @@ import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { errorMessage, TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { type Phase, type PowerCommand, powerCommands, type Sequence, type Task } from './sequence.ts';
+import {
+  type Phase,
+  type PowerCommand,
+  powerCommands,
+  type Sequence,
+  type SequenceName,
+  type Task,
+} from './sequence.ts';
 
 /** Where the engine's events go (sequences-and-services.md §2.4). */
 export interface SequenceEvents {
@@ -18,7 +25,7 @@ export interface SequenceEvents {
 
 /** Where a running sequence stands; read by `why`. */
 export interface SequenceProgress {
-  readonly name: string;
+  readonly name: SequenceName;
   /** Milliseconds since the epoch. */
   readonly since: number;
   phase?: string;
@@ -38,10 +45,20 @@ export interface SequencerOptions {
   readonly clock: Clock;
 }
 
+/** The lock, held for one sequence before it runs: what must be done first is done under it. */
+export interface SequenceHold {
+  /** Runs the sequence and frees the lock at its end; rejects at once when a takeover came first. */
+  run(sequence: Sequence): Promise<PowerCommand | undefined>;
+  /** Frees the lock; nothing ran. */
+  release(): void;
+}
+
 interface Running {
   readonly progress: SequenceProgress;
   readonly abort: AbortController;
-  readonly done: Promise<unknown>;
+  /** Resolves when it is over, however it went. */
+  readonly done: Promise<void>;
+  end(): void;
 }
 
 const DEFAULT_TASK_DEADLINE = 5 * 60_000;
@@ -95,20 +112,44 @@ export class Sequencer {
     const takesLock = sequence.locks && !options.force;
     if (takesLock) {
       if (options.takeover) await this.#takeOver();
-      this.assertUnlocked(sequence.name);
+      return this.hold(sequence.name).run(sequence);
     }
-    const abort = new AbortController();
-    const progress: SequenceProgress = { name: sequence.name, since: this.#options.clock.now(), tasks: [] };
-    const done = Promise.resolve().then(() => this.#execute(sequence, progress, abort.signal));
-    const run: Running = { progress, abort, done: done.catch(() => {}) };
-    if (takesLock) this.#locked = run;
-    else this.#free.add(run);
+    const run = this.#begin(sequence.name);
+    this.#free.add(run);
     try {
-      return await done;
+      return await this.#execute(sequence, run.progress, run.abort.signal);
     } finally {
-      if (this.#locked === run) this.#locked = undefined;
       this.#free.delete(run);
+      run.end();
     }
+  }
+
+  /** Takes the lock for a sequence that is about to run; throws as `assertUnlocked` does. */
+  hold(name: SequenceName): SequenceHold {
+    this.assertUnlocked(name);
+    const run = this.#begin(name);
+    this.#locked = run;
+    const release = () => {
+      if (this.#locked === run) this.#locked = undefined;
+      run.end();
+    };
+    return {
+      release,
+      run: async sequence => {
+        try {
+          run.abort.signal.throwIfAborted();
+          return await this.#execute(sequence, run.progress, run.abort.signal);
+        } finally {
+          release();
+        }
+      },
+    };
+  }
+
+  #begin(name: SequenceName): Running {
+    const ended = Promise.withResolvers<void>();
+    const progress: SequenceProgress = { name, since: this.#options.clock.now(), tasks: [] };
+    return { progress, abort: new AbortController(), done: ended.promise, end: ended.resolve };
   }
 
   async #takeOver(): Promise<void> {

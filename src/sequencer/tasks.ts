@@ -65,8 +65,8 @@ export function nodeActions(domains: TaskDomains): NodeActions {
     validateConfig: async () => validate(currentConfig(store)),
     saveConfig: async () => {
       const config = currentConfig(store);
-      await stored.save(config.bytes);
-      publishConfig(store, config);
+      await stored.saveFirst(config.bytes);
+      publishConfig(store, currentConfig(store)); // another may be in use by now
     },
     setUserEnvVars: async () => {
       domains.setEnvironment(currentConfig(store).config);

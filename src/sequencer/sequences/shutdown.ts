@@ -7,6 +7,10 @@ export function shutdownSequence(node: NodeActions): Sequence {
     name: 'shutdown',
     locks: true,
     repeatsFailedPhases: false,
-    phases: phases(phaseOf('stopEverything', node, 'stopAllServices'), phaseOf('shutdown', node, 'shutdown')),
+    phases: phases(
+      phaseOf('cleanup', node, 'stopNetworkd'),
+      phaseOf('stopEverything', node, 'stopAllServices'),
+      phaseOf('shutdown', node, 'shutdown'),
+    ),
   };
 }
