@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import {
@@ -9,7 +10,7 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CertificateAuthority, createCa, type LeafOptions, validFor } from '../pki/ca.ts';
 import { parseCertificate } from '../pki/certificate.ts';
 import { tlsPrivateKey } from '../pki/keys.ts';
@@ -214,6 +215,14 @@ test('a client that says nothing, or nonsense, is let go; one with too many conn
   const sockets = Array.from({ length: 9 }, () => tcpConnect(port, HOST).on('error', () => {}));
   expect(await refusal).toEqual({ address: '127.0.0.1', reason: 'too many connections from this address' });
   for (const socket of sockets) socket.destroy();
+});
+
+test('a look whether the port is open is nothing refused', async () => {
+  const count = refused.length;
+  const probe = tcpConnect(port, HOST, () => probe.end());
+  await once(probe, 'close');
+  await vi.waitFor(() => expect(listener.connections).toBe(0));
+  expect(refused.slice(count)).toEqual([]);
 });
 
 test('asking for client certificates without an authority is refused: the web’s own would be believed', () => {

@@ -157,7 +157,9 @@ export class TlsListener {
     this.#options.onConnection(socket);
   }
 
-  #failed(error: Error, socket: TLSSocket): void {
+  #failed(error: Error, socket: WrappingSocket): void {
+    // Somebody looked whether the port is open, as the node's own health checks do.
+    if (isReset(error) && socket._parent?.bytesRead === 0) return;
     const address = this.#addressOf(socket);
     const reason = socket.authorizationError ? `client certificate: ${socket.authorizationError}` : refusal(error);
     this.#options.onRefused({ address, reason });
@@ -184,9 +186,13 @@ function tlsOptions(credentials: ListenerCredentials): TlsOptions {
   return { ...NODE_TLS_PARAMETERS, cert, key, ca: roots };
 }
 
+function isReset(error: Error & { code?: string }): boolean {
+  return error.code === 'ECONNRESET';
+}
+
 function refusal(error: Error): string {
   const { code, reason } = error as Error & { code?: string; reason?: string };
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'handshake timed out';
-  if (code === 'ECONNRESET') return 'connection closed during the handshake';
+  if (isReset(error)) return 'connection closed during the handshake';
   return reason ?? error.message;
 }
