@@ -307,6 +307,7 @@ export class Node {
         Promise.reject(new TalosdError('unimplemented', 'GenerateConfiguration: not served yet')),
       console: { info: log },
       access: accessLogger(this.#logs, 'machined', clock),
+      audit: this.#audit,
       log: this.#log,
       clock,
     });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Logger as Pino, pino } from 'pino';
 import { ApplyConfigurationRequest, MachineServiceService } from '../gen/machine/machine.ts';
 import { NodeServiceService, TryConfigurationRequest } from '../gen/talosd/v1/talosd.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -58,6 +59,7 @@ const REFUSED_WINDOW_MILLISECONDS = 10_000;
 export class AuditLog {
   readonly #options: AuditLogOptions;
   readonly #file: RotatingFile;
+  readonly #log: Pino;
   readonly #refusedCalls: WindowLimit;
   readonly #refusedHandshakes: WindowLimit;
 
@@ -65,6 +67,8 @@ export class AuditLog {
     const { path, clock, onError, maxBytes = MAX_BYTES } = options;
     this.#options = options;
     this.#file = new RotatingFile({ path, maxBytes, onError });
+    const destination = { write: (line: string) => this.#file.append(line.trimEnd()) };
+    this.#log = pino({ base: null, timestamp: false, formatters: { level: label => ({ level: label }) } }, destination);
     const summary = (event: string) => (count: number) => this.#write({ time: this.#now(), event, count });
     this.#refusedCalls = new WindowLimit({
       clock,
@@ -140,8 +144,10 @@ export class AuditLog {
     return new Date(this.#options.clock.now()).toISOString();
   }
 
-  #write(record: object): void {
-    this.#file.append(JSON.stringify(record));
+  /** What went well is `info`, what was refused or failed is `warn`. */
+  #write(record: object & { outcome?: string }): void {
+    if (record.outcome === 'OK') this.#log.info(record);
+    else this.#log.warn(record);
   }
 }
 

@@ -13,6 +13,7 @@ import { failureOf, nodes, raw } from './test-bed.ts';
 
 const consoleLines: string[] = [];
 const accessLines: string[] = [];
+const audited: string[] = [];
 let received: Promise<Buffer>;
 let address: AddressInfo;
 let client: MachineServiceClient;
@@ -35,6 +36,7 @@ beforeEach(async () => {
     },
     console: { info: line => consoleLines.push(line) },
     access: { info: line => accessLines.push(line) },
+    audit: { served: (call, _, status) => audited.push(`${call.head.method?.name} ${status?.message ?? 'OK'}`) },
     log: silentLogger,
     clock: systemClock,
   });
@@ -113,6 +115,11 @@ test('a machine without a config: what it says, serves and refuses, until a conf
   );
 
   expect(await apply('machine: {}')).toMatchObject({ messages: [{}] });
+  expect(audited).toEqual([
+    'ApplyConfiguration apply configuration on reboot is not supported in maintenance mode',
+    'ApplyConfiguration failed to parse config: config not found',
+    'ApplyConfiguration OK',
+  ]);
   expect((await received).toString()).toBe('machine: {}');
   await expect(
     new Promise((_, reject) => connect({ host: '127.0.0.1', port: address.port }).on('error', reject)),

@@ -11,13 +11,14 @@ import { NodeCertificates } from '../trustd/node-certificates.ts';
 import { localIssuer } from '../trustd/sign.ts';
 import { TlsListener } from '../trustd/tls-listener.ts';
 import { type LineSink, plainAccessLine } from './access-log.ts';
+import type { AuditLog } from './audit-log.ts';
 import type { ServerCall } from './call.ts';
 import { type CallService, GrpcServer } from './grpc-server.ts';
 import { type HandlerOf, type LocalMethod, localMethod } from './local.ts';
 import { type Method, methodOf, splitPath } from './methods.ts';
 import { peerOf } from './server.ts';
 import { pump } from './sink.ts';
-import { type StatusError, statusError } from './status.ts';
+import { type StatusError, statusError, toStatus } from './status.ts';
 
 type Machine = typeof MachineServiceService;
 
@@ -36,6 +37,8 @@ export interface MaintenanceOptions {
   readonly console: LineSink;
   /** Request lines. */
   readonly access: LineSink;
+  /** Who brought a config, or tried to. */
+  readonly audit: Pick<AuditLog, 'served'>;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -141,7 +144,7 @@ export class MaintenanceServer {
   }
 
   #service(methods: readonly Method[]): CallService {
-    const { disks, interfaces, generateConfiguration, access, clock } = this.#options;
+    const { disks, interfaces, generateConfiguration, access, audit, clock } = this.#options;
     const local = new Map<string, LocalMethod>(
       [
         localMethod(MachineServiceService.applyConfiguration, (request, context) => this.#apply(request, context)),
@@ -162,7 +165,17 @@ export class MaintenanceServer {
       unary: async (call, request) => {
         const method = find(call);
         if (method.kind !== 'unary') throw statusError('internal', `${call.head.path} is a stream`);
-        return method.run(request, call);
+        const record = (status: StatusError | undefined) => {
+          if (call.head.method?.isChange) audit.served(call, request, status, false);
+        };
+        try {
+          const reply = await method.run(request, call);
+          record(undefined);
+          return reply;
+        } catch (error) {
+          record(toStatus(error));
+          throw error;
+        }
       },
       stream: async (call, request, sink) => {
         const method = find(call);
