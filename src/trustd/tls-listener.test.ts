@@ -199,6 +199,15 @@ test.each([
   await closed;
 });
 
+test('a look whether the port is open is nothing refused', async () => {
+  await vi.waitFor(() => expect(listener.connections).toBe(0));
+  const count = refused.length;
+  const probe = tcpConnect(port, HOST, () => probe.end());
+  await once(probe, 'close');
+  await vi.waitFor(() => expect(listener.connections).toBe(0));
+  expect(refused.slice(count)).toEqual([]);
+});
+
 test('a client that says nothing, or nonsense, is let go; one with too many connections too', async () => {
   for (const [text, reason] of [
     ['', 'handshake timed out'],
@@ -215,14 +224,6 @@ test('a client that says nothing, or nonsense, is let go; one with too many conn
   const sockets = Array.from({ length: 9 }, () => tcpConnect(port, HOST).on('error', () => {}));
   expect(await refusal).toEqual({ address: '127.0.0.1', reason: 'too many connections from this address' });
   for (const socket of sockets) socket.destroy();
-});
-
-test('a look whether the port is open is nothing refused', async () => {
-  const count = refused.length;
-  const probe = tcpConnect(port, HOST, () => probe.end());
-  await once(probe, 'close');
-  await vi.waitFor(() => expect(listener.connections).toBe(0));
-  expect(refused.slice(count)).toEqual([]);
 });
 
 test('asking for client certificates without an authority is refused: the web’s own would be believed', () => {

@@ -102,6 +102,8 @@ export class Cleanup {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) await step();
+    const problems: unknown[] = [];
+    for (const step of this.#steps.splice(0).reverse()) await step().catch(error => problems.push(error));
+    if (problems.length > 0) throw new AggregateError(problems, 'not everything could be undone');
   }
 }
