@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { createTarDecoder, type ParsedTarEntry } from 'modern-tar';
-import { osError, TalosdError } from '../../lib/errors.ts';
+import { errorMessage, osError, TalosdError } from '../../lib/errors.ts';
 
 /** Something in an archive that was left out on purpose. */
 export interface Skipped {
@@ -30,14 +30,19 @@ export async function extractArchive(
   const unzipping = pipeline(archive, unzipped);
   const decoding = (Readable.toWeb(unzipped) as ReadableStream<Uint8Array>).pipeTo(decoder.writable);
   const extracting = extractor.all(decoder.readable);
-  const results = await Promise.allSettled([extracting, unzipping, decoding]);
-  // What fails first makes the others fail; a refusal of ours says most, then what is wrong with the stream.
-  const failure = results.find(result => result.status === 'rejected' && result.reason instanceof TalosdError);
-  const any = failure ?? results.find(result => result.status === 'rejected');
-  if (any?.status !== 'rejected') return;
-  throw any.reason instanceof TalosdError
-    ? any.reason
-    : new TalosdError('unknown', `the archive is damaged: ${(any.reason as Error).message}`, { cause: any.reason });
+  const results = await Promise.allSettled([unzipping, decoding, extracting]);
+  const failures = results.filter(result => result.status === 'rejected').map(result => result.reason as unknown);
+  if (failures.length > 0) throw firstCause(failures);
+}
+
+/** What fails first makes the others fail: our own refusals and what the disk says come before damaged data. */
+function firstCause(failures: readonly unknown[]): unknown {
+  const own = failures.find(failure => failure instanceof TalosdError);
+  if (own) return own;
+  const zlib = failures.find(failure => String((failure as NodeJS.ErrnoException).code).startsWith('Z_'));
+  const cause = zlib ?? failures[0];
+  const text = errorMessage(cause) || errorMessage((cause as Error).cause); // web streams wrap without a text
+  return new TalosdError('unknown', `the archive is damaged: ${text}`, { cause });
 }
 
 class Extractor {
@@ -102,10 +107,8 @@ async function writeFile(path: string, mode: number, body: ReadableStream<Uint8A
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const file = await open(path, flags, 0o600).catch(failing('open', path));
   try {
-    for await (const chunk of body) await file.writeFile(chunk);
-    await file.chmod(mode);
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code ? osError('write', path, error) : error;
+    for await (const chunk of body) await file.writeFile(chunk).catch(failing('write', path));
+    await file.chmod(mode).catch(failing('chmod', path));
   } finally {
     await file.close();
   }

@@ -58,6 +58,7 @@ export const ctl = {
       'inspect',
       {
         summary: 'Look inside a node.',
+        leading: TARGET_OPTIONS,
         children: {
           dependencies: leaf(
             'controllers and their resources as a graph',

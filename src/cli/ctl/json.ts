@@ -1,21 +1,21 @@
 /**
  * JSON of values that came from YAML: keys sorted, 4 spaces, big integers in full, and `<`, `>`, `&` escaped, as users of
- * `get -o json` know it (spec/resources.md §9.2). `indent` undefined writes it on one line.
+ * `get -o json` know it (spec/resources.md §9.2). `indent` null writes it on one line.
  */
-export function toJson(value: unknown, indent: string | undefined = ''): string {
+export function toJson(value: unknown, indent: string | null = ''): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number') return Number.isFinite(value) ? JSON.stringify(value) : 'null';
   if (typeof value !== 'object' || value === null) return escapeHtml(JSON.stringify(value ?? null));
-  const deeper = indent === undefined ? undefined : `${indent}    `;
+  const deeper = indent === null ? null : `${indent}    `;
   const isList = Array.isArray(value);
   const items = isList
     ? value.map(item => toJson(item, deeper))
     : Object.entries(value)
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, item]) => `${toJson(key)}:${indent === undefined ? '' : ' '}${toJson(item, deeper)}`);
+        .map(([key, item]) => `${toJson(key)}:${indent === null ? '' : ' '}${toJson(item, deeper)}`);
   const [open, close] = isList ? '[]' : '{}';
   if (items.length === 0) return `${open}${close}`;
-  if (indent === undefined) return `${open}${items.join(',')}${close}`;
+  if (indent === null) return `${open}${items.join(',')}${close}`;
   return `${open}\n${items.map(item => deeper + item).join(',\n')}\n${indent}${close}`;
 }
 

@@ -62,7 +62,7 @@ function isMatch(step: Extract<Step, { kind: 'filter' }>, value: unknown): boole
 
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
-  return typeof value === 'object' ? toJson(value, undefined) : String(value);
+  return typeof value === 'object' ? toJson(value, null) : String(value);
 }
 
 function parseSteps(text: string, template: string): readonly Step[] {

@@ -36,14 +36,22 @@ export function dialErrorText(details: string, host: string, address: string): s
   if (/ENOTFOUND|Name resolution failed/.test(details)) return dialing(`dial tcp: lookup ${host}: no such host`);
   const errno = /\bconnect (E[A-Z]+)/.exec(details)?.[1];
   if (errno) return dialing(`dial tcp ${address}: connect: ${osErrorText(errno)}`);
-  const last = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(details)?.[1] ?? details;
-  return `connection error: desc = "transport: authentication handshake failed: ${last}"`;
+  const last =
+    /Last error: (?:Error: )?(.*?)(?: \(\d{4}-\S+Z\))?(?:\. Resolution note:.*)?$/s.exec(details)?.[1] ?? details;
+  if (/\bECONNRESET\b|^Failed to connect$/.test(last)) {
+    const hint = 'the node may not accept the client certificate of this talosconfig';
+    return `connection error: desc = "transport: authentication handshake failed: connection closed" (${hint})`;
+  }
+  return `connection error: desc = "transport: authentication handshake failed: ${last.replace(NODE_ADVICE, '')}"`;
 }
 
 /** The text of an endpoint that answered nothing at all. */
 export function dialTimeoutText(address: string): string {
   return dialing(`dial tcp ${address}: i/o timeout`);
 }
+
+// What Node adds to its own text is of no use here: the context's CA is the only one that counts.
+const NODE_ADVICE = /; if the root CA is installed locally.*$/;
 
 const dialing = (reason: string) => `connection error: desc = "transport: Error while dialing ${reason}"`;
 
