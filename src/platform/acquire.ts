@@ -1,12 +1,12 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { errorMessage, TalosdError } from '../lib/errors.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { inflated } from './inflate.ts';
 import type { Platform } from './platform.ts';
 import type { ConfigParser, LoadedConfig, StoredConfig } from './stored-config.ts';
 
-const inflate = promisify(gunzip);
-const LARGEST_CONFIG = 16 * 1024 * 1024;
+/** How long the platform may take to bring the config, milliseconds. */
+const FETCH_PATIENCE = 70_000;
 
 export interface AcquireOptions {
   readonly platform: Platform;
@@ -18,6 +18,9 @@ export interface AcquireOptions {
   readonly taskLog: (message: string) => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** What the platform waits for meanwhile. */
+  readonly waitingFor?: (reason: string | undefined) => void;
+  readonly clock?: Clock;
 }
 
 /**
@@ -37,18 +40,24 @@ export async function acquireConfig(options: AcquireOptions): Promise<LoadedConf
   options.taskLog(
     stored ? 'found existing config, but persistence is disabled, downloading config' : 'downloading config',
   );
-  const bytes = await options.platform.configuration({ signal: options.signal, log: options.log });
+  const bytes = await fetched(options);
   if (!bytes) return undefined;
   options.taskLog('storing config in memory');
-  return options.parse(await plain(bytes), `${options.platform.name} config`);
+  return options.parse(await inflated(bytes), `${options.platform.name} config`);
 }
 
-/** Platforms may hand out gzip; it is told by its first three bytes. */
-async function plain(bytes: Uint8Array): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 0x08) return bytes;
+/** What the platform brings within its time. */
+async function fetched({ platform, signal, log, waitingFor, clock = systemClock }: AcquireOptions) {
+  const patience = new AbortController();
+  const late = new TalosdError('deadline_exceeded', `no config after ${FETCH_PATIENCE / 1000}s`);
+  const stop = clock.after(FETCH_PATIENCE, () => patience.abort(late));
   try {
-    return await inflate(bytes, { maxOutputLength: LARGEST_CONFIG });
-  } catch (error) {
-    throw new TalosdError('unknown', `error unzipping machine config: ${errorMessage(error)}`, { cause: error });
+    return await platform.configuration({
+      signal: AbortSignal.any([signal, patience.signal]),
+      log,
+      ...(waitingFor ? { waitingFor } : {}),
+    });
+  } finally {
+    stop();
   }
 }

@@ -1,28 +1,26 @@
 import { readFile } from 'node:fs/promises';
+import { decodeBase64 } from '../lib/base64.ts';
 import { TalosdError } from '../lib/errors.ts';
+import type { Environment } from '../lib/proxy.ts';
 import type { Platform } from './platform.ts';
 
 /** A node in a container: config in the environment variable `USERDATA` (base64), name in `/etc/hostname`. */
-export function containerPlatform(environment: NodeJS.ProcessEnv, hostnameFile = '/etc/hostname'): Platform {
+export function containerPlatform(environment: Environment, hostnameFile = '/etc/hostname'): Platform {
   return {
     name: 'container',
     mode: 'container',
     configuration: async ({ log }) => {
       log.info('fetching machine config from: USERDATA environment variable');
       const encoded = environment['USERDATA']?.trim();
-      return encoded ? decodeBase64(encoded) : undefined;
+      return encoded ? decoded(encoded.replace(/[ \t]+/g, '')) : undefined;
     },
     hostname: async () => (await readFile(hostnameFile, 'utf8')).trim() || undefined,
     externalAddresses: async () => [],
   };
 }
 
-function decodeBase64(text: string): Uint8Array {
-  const compact = text.replace(/\s+/g, '');
-  const stray = compact.search(/[^A-Za-z0-9+/=]/);
-  if (stray >= 0 || compact.length % 4 !== 0) {
-    const position = stray >= 0 ? stray : compact.length;
-    throw new TalosdError('unknown', `USERDATA: illegal base64 data at input byte ${position}`);
-  }
-  return Buffer.from(compact, 'base64');
+function decoded(text: string): Uint8Array {
+  const { bytes, badOffset } = decodeBase64(text);
+  if (!bytes) throw new TalosdError('unknown', `USERDATA: illegal base64 data at input byte ${badOffset}`);
+  return bytes;
 }

@@ -7,6 +7,8 @@ export type PlatformMode = 'metal' | 'cloud' | 'container';
 export interface PlatformContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Takes what is waited for meanwhile (`undefined`: nothing any more); shown by `why`. */
+  readonly waitingFor?: (reason: string | undefined) => void;
 }
 
 /**
