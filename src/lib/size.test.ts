@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatSize, parseSize } from './size.ts';
+import { formatSize, humanSize, parseSize } from './size.ts';
 
 test.each([
   ['100 MB', 100_000_000n, '100 MB'],
@@ -26,6 +26,17 @@ test.each([
   ['1 constructor', 'unhandled size name: constructor'],
 ])('%j is refused: %s', (text, error) => {
   expect(parseSize(text)).toEqual({ error });
+});
+
+test('sizes for people round a half to the even number', () => {
+  expect([20480n, 21500n, 4096n, 727n, 9n, 999_500n].map(humanSize)).toEqual([
+    '20 kB',
+    '22 kB',
+    '4.1 kB',
+    '727 B',
+    '9 B',
+    '1000 kB',
+  ]);
 });
 
 test('what is written is read back', () => {

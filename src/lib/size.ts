@@ -36,5 +36,7 @@ export function humanSize(bytes: bigint): string {
   const count = Number(bytes);
   const step = Math.min(Math.floor(Math.log(count) / Math.log(1000)), NAMES.length - 1);
   const value = Math.floor((count / 1000 ** step) * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${NAMES[step]}`;
+  const floor = Math.floor(value);
+  const whole = value - floor === 0.5 ? floor + (floor % 2) : Math.round(value); // a half goes to the even number
+  return `${value < 10 ? value.toFixed(1) : whole} ${NAMES[step]}`;
 }
