@@ -9,19 +9,24 @@ import { renderTalosconfig } from './config/talosconfig.ts';
 import { systemClock } from './lib/clock.ts';
 import { errorMessage, osError, TalosdError } from './lib/errors.ts';
 import { Node, type NodeOptions } from './node.ts';
-import { containerPlatform } from './platform/container.ts';
+import { type MachineFacts, machinePlatform, platformName } from './platform/choose.ts';
+import { KernelArguments } from './platform/kernel-args.ts';
 import { localPlatform } from './platform/local.ts';
-import { atomicWrite, ensureDir } from './system/files.ts';
+import { exec } from './system/exec.ts';
+import { atomicWrite, ensureDir, readFileLimited } from './system/files.ts';
+import { httpFetch } from './system/http.ts';
 import { NodePaths } from './system/paths.ts';
+import { systemUuid } from './system/smbios.ts';
 
-const HELP = `Runs a node: as an ordinary process that leaves this machine alone, or as the agent of a container.
+const HELP = `Runs a node: as an ordinary process that leaves this machine alone, or, where the environment variable PLATFORM says so,
+as the agent of a container (container) or of a whole machine (metal, aws, azure, ...; auto: what the kernel command line says).
 
 Usage:
   talosd run [flags]
 
 Flags:
-      --listen <address>   address of ports 50000 and 50001 (default 127.0.0.1; in a container all addresses)
-      --state <folder>     where everything is kept that the node changes (default .node; not used in a container)
+      --listen <address>   address of ports 50000 and 50001 (default 127.0.0.1; elsewhere all addresses)
+      --state <folder>     where everything is kept that the node changes (default .node; not used elsewhere)
       --config <file>      machine config to start with (default: one is generated at the first start)
       --verbose            the node's whole log on standard error
   -h, --help               show this text
@@ -41,10 +46,17 @@ export async function runNode(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const platform = process.env.PLATFORM ?? 'local';
-  if (platform === 'container') return containerNode(flags);
-  if (platform === 'local') return localNode(flags);
-  throw new TalosdError('invalid_argument', `unknown platform: "${platform}"`);
+  const machine: MachineFacts = {
+    environment: process.env,
+    kernelArguments: async () => new KernelArguments((await readFileLimited('/proc/cmdline')).toString()),
+    systemUuid,
+    architecture: process.arch,
+    http: httpFetch(process.env),
+    exec,
+    clock: systemClock,
+  };
+  const name = await platformName(machine);
+  return name === 'local' ? localNode(flags) : machineNode(flags, name, machine);
 }
 
 function parseFlags(argv: readonly string[]): RunFlags | 'help' {
@@ -66,10 +78,10 @@ function parseFlags(argv: readonly string[]): RunFlags | 'help' {
   }
 }
 
-/** The agent of a container: config from USERDATA, log on standard error, all addresses. */
-async function containerNode(flags: RunFlags): Promise<number> {
+/** The agent of a container or of a whole machine: config from its platform, log on standard error, all addresses. */
+async function machineNode(flags: RunFlags, name: string, machine: MachineFacts): Promise<number> {
   return follow({
-    platform: containerPlatform(process.env),
+    platform: machinePlatform(name, machine),
     paths: NodePaths.identity(),
     listenHost: flags.listen ?? '::',
     console: text => process.stderr.write(text),
