@@ -3,4 +3,6 @@ import { join } from 'node:path';
 import { installPackages, nodeBinary, projectEnvironment, root, run } from './setup.mjs';
 
 installPackages();
-run(nodeBinary(), ['--expose-gc', join(root, 'bench', 'main.ts'), ...process.argv.slice(2)], { env: projectEnvironment() });
+run(nodeBinary(), ['--expose-gc', join(root, 'bench', 'main.ts'), ...process.argv.slice(2)], {
+  env: projectEnvironment(),
+});
