@@ -11,6 +11,8 @@ export interface AddressSnapshot {
   readonly prefixLength: number;
   /** The kernel's number: 0 global, 253 link, 254 host. */
   readonly scope: number;
+  /** Of an IPv6 address that is not proven to be ours alone yet: it can be no source of a route. */
+  readonly tentative?: true;
 }
 
 /** A network interface as the kernel has it. */
@@ -96,7 +98,13 @@ interface RawLink {
   readonly flags?: readonly string[];
   readonly link_type?: string;
   readonly operstate?: string;
-  readonly addr_info?: readonly { family?: string; local?: string; prefixlen?: number; scope?: string }[];
+  readonly addr_info?: readonly {
+    family?: string;
+    local?: string;
+    prefixlen?: number;
+    scope?: string;
+    tentative?: boolean;
+  }[];
 }
 
 /** A route as `ip -N -j route` prints it. */
@@ -125,13 +133,20 @@ export function parseLinks(json: string): LinkSnapshot[] {
       hardwareAddress: hardwareAddress(link.address ?? ''),
       flags: sum(link.flags, LINK_FLAGS),
       operationalState: link.operstate ?? '',
-      addresses: (link.addr_info ?? []).flatMap(({ family, local, prefixlen, scope }) =>
-        local === undefined
-          ? []
-          : [{ family: familyOf(family), address: local, prefixLength: prefixlen ?? 0, scope: Number(scope) || 0 }],
-      ),
+      addresses: (link.addr_info ?? []).flatMap(toAddress),
     }))
     .sort((a, b) => a.index - b.index);
+}
+
+function toAddress(raw: NonNullable<RawLink['addr_info']>[number]): AddressSnapshot[] {
+  if (raw.local === undefined) return [];
+  const address = {
+    family: familyOf(raw.family),
+    address: raw.local,
+    prefixLength: raw.prefixlen ?? 0,
+    scope: Number(raw.scope) || 0,
+  };
+  return [raw.tentative ? { ...address, tentative: true } : address];
 }
 
 /** The output of `ip -N -j -4 route show table all`, or of the same with `-6`. */
