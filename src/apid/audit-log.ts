@@ -48,6 +48,15 @@ export interface AuditRecord {
   readonly durationMilliseconds: number;
 }
 
+/** One line about what is no call. */
+interface AuditNotice {
+  readonly time: string;
+  readonly event: string;
+  readonly count?: number;
+  readonly address?: string;
+  readonly reason?: string;
+}
+
 const MAX_BYTES = 8 * 1024 * 1024;
 const REFUSED_PER_WINDOW = 20;
 const REFUSED_WINDOW_MILLISECONDS = 10_000;
@@ -145,8 +154,8 @@ export class AuditLog {
   }
 
   /** What went well is `info`, what was refused or failed is `warn`. */
-  #write(record: object & { outcome?: string }): void {
-    if (record.outcome === 'OK') this.#log.info(record);
+  #write(record: AuditRecord | AuditNotice): void {
+    if ('outcome' in record && record.outcome === 'OK') this.#log.info(record);
     else this.#log.warn(record);
   }
 }
