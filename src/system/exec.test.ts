@@ -52,6 +52,11 @@ test('a program that stays hands on its lines until it is killed', async () => {
   program.kill();
   expect(await program.ended).toMatchObject({ failed: true, signal: 'SIGTERM' });
   expect(lines).toEqual(['a', 'b']);
+  const complaints: string[] = [];
+  const options = { onErrorLine: (line: string) => void complaints.push(line) };
+  const talker = startProgram('/bin/sh', ['-c', 'echo a >&2; echo b >&2'], () => {}, options);
+  expect(await talker.ended).toMatchObject({ failed: false, stderr: '' });
+  expect(complaints).toEqual(['a', 'b']);
   expect(await startProgram('/no/such/program', [], () => {}).ended).toMatchObject({
     failed: true,
     errorCode: 'ENOENT',

@@ -75,18 +75,26 @@ export function execError(result: ExecResult): TalosdError {
   return new TalosdError(code, last ? `${result.shortMessage}: ${last}` : result.shortMessage);
 }
 
-/** Starts a program that runs until it is killed, and hands on its output line by line. Nothing is kept of it. */
+/**
+ * Starts a program that runs until it is killed, and hands on its output line by line. Nothing is kept of it; of standard
+ * error everything is, unless `onErrorLine` takes it: a program that talks for months needs that.
+ */
 export function startProgram(
   file: string,
   args: readonly string[],
   onLine: (line: string) => void,
-  options: Pick<ExecOptions, 'signal' | 'env' | 'cwd'> = {},
+  options: Pick<ExecOptions, 'signal' | 'env' | 'cwd'> & { readonly onErrorLine?: (line: string) => void } = {},
 ): RunningProgram {
-  const child = execa(file, args, { ...common(options), stdin: 'ignore', buffer: { stdout: false, stderr: true } });
+  const { onErrorLine } = options;
+  const buffer = { stdout: false, stderr: onErrorLine === undefined };
+  const child = execa(file, args, { ...common(options), stdin: 'ignore', buffer });
   const lines = (async () => {
     for await (const line of child.iterable()) onLine(String(line));
   })();
-  const ended = Promise.allSettled([child, lines]).then(([outcome]) => {
+  const errorLines = (async () => {
+    if (onErrorLine) for await (const line of child.iterable({ from: 'stderr' })) onErrorLine(String(line));
+  })();
+  const ended = Promise.allSettled([child, lines, errorLines]).then(([outcome]) => {
     if (outcome.status === 'rejected') throw outcome.reason;
     return toResult(outcome.value);
   });
