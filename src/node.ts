@@ -1,23 +1,27 @@
 import { existsSync } from 'node:fs';
 import { AuditLog } from './apid/audit-log.ts';
+import { configHandlers, maintenanceGenerate } from './apid/handlers/config.ts';
 import { containerHandlers } from './apid/handlers/containers.ts';
 import { dmesgHandlers } from './apid/handlers/dmesg.ts';
 import { eventHandlers } from './apid/handlers/events.ts';
 import { fileHandlers } from './apid/handlers/files.ts';
 import { inspectHandlers } from './apid/handlers/inspect.ts';
 import { logHandlers } from './apid/handlers/logs.ts';
+import { clusterHandlers, healthHandlers, lifeHandlers } from './apid/handlers/machine.ts';
 import { machineStatsHandlers } from './apid/handlers/machine-stats.ts';
 import { networkHandlers } from './apid/handlers/network.ts';
+import { nodeServiceHandlers } from './apid/handlers/node.ts';
 import { processHandlers } from './apid/handlers/processes.ts';
 import { resourceHandlers } from './apid/handlers/resources.ts';
 import { serviceHandlers } from './apid/handlers/services.ts';
 import { storageHandlers } from './apid/handlers/storage.ts';
 import { timeHandlers } from './apid/handlers/time.ts';
-import { versionHandlers } from './apid/handlers/version.ts';
+import { CONTRACT_TAG, versionHandlers } from './apid/handlers/version.ts';
 import type { Handlers } from './apid/local.ts';
 import { MaintenanceServer } from './apid/maintenance.ts';
 import { decodeConfig } from './config/decode.ts';
 import { timeServers } from './config/defaults.ts';
+import { loadUserConfig } from './config/load-user-config.ts';
 import { redactDocument } from './config/redact.ts';
 import type { MachineConfig } from './config/schema/config.ts';
 import { validateConfig, validationErrorText } from './config/validate.ts';
@@ -27,6 +31,7 @@ import { abortable } from './lib/abort.ts';
 import type { Clock } from './lib/clock.ts';
 import { errorMessage, TalosdError } from './lib/errors.ts';
 import { Scope } from './lib/scope.ts';
+import { type NodeLife, nodeLife } from './life.ts';
 import {
   API_PORT,
   apidPart,
@@ -39,20 +44,28 @@ import {
   trustdPart,
 } from './parts.ts';
 import { machineTypeController } from './platform/controllers/machine_type.ts';
+import {
+  acquireOverlay,
+  EMPTY_OVERLAY,
+  effectiveHostname,
+  type Overlay,
+  overlayAddresses,
+} from './platform/overlay.ts';
 import type { Platform } from './platform/platform.ts';
-import { type ConfigParser, type LoadedConfig, StoredConfig } from './platform/stored-config.ts';
+import type { ConfigParser, LoadedConfig } from './platform/stored-config.ts';
 import { RELEASE } from './release.ts';
 import { MachineConfigs } from './resources/config/machine_config.ts';
 import { registerAll } from './resources/register.ts';
 import { ControllerEngine } from './runtime/engine.ts';
 import { Store } from './runtime/store.ts';
+import type { LifeEnd } from './sequencer/control.ts';
+import { currentConfig } from './sequencer/current-config.ts';
 import { type SequenceEvents, Sequencer } from './sequencer/engine.ts';
-import type { PowerCommand, TaskContext } from './sequencer/sequence.ts';
+import type { TaskContext } from './sequencer/sequence.ts';
 import { bootSequence } from './sequencer/sequences/boot.ts';
 import { initializeSequence } from './sequencer/sequences/initialize.ts';
 import { installSequence } from './sequencer/sequences/install.ts';
-import { shutdownSequence } from './sequencer/sequences/shutdown.ts';
-import { currentConfig, nodeActions } from './sequencer/tasks.ts';
+import { type Explanation, explain } from './sequencer/why.ts';
 import { serviceChanges, serviceController } from './services/controllers/service.ts';
 import { timeStatusController } from './services/controllers/time_status.ts';
 import { apidService } from './services/definitions/apid.ts';
@@ -80,8 +93,13 @@ export interface NodeOptions {
   readonly listenHost: string;
   /** Takes the node's own log as it is written: the console. */
   readonly console: (text: Uint8Array) => void;
+  /** What the life before this one was told to go on with. */
+  readonly handedOver?: LoadedConfig | undefined;
   readonly clock: Clock;
 }
+
+/** How long a node that could not start waits before it tries again, milliseconds. */
+const RESTART_PAUSE = 10_000;
 
 /**
  * One life of a node: every object is made here, started by `run`, and stopped when `run` ends. A node that has to
@@ -101,19 +119,22 @@ export class Node {
   readonly #network: NetworkObserver;
   readonly #audit: AuditLog;
   readonly #handlers: Handlers;
-  readonly #actions: ReturnType<typeof nodeActions>;
+  readonly #life: NodeLife;
   /** What runs from the start until the service takes it over: maintenance mode has no services. */
   readonly #early = this.#scope.child();
   #domainname = '';
-  #external: string[] = [];
-  #platformHostname: string | undefined;
+  #overlay: Overlay = EMPTY_OVERLAY;
+  readonly #since: number;
+  #booted: number | undefined;
+  #failure: string | undefined;
   /** The services are loaded. */
   readonly #loaded = Promise.withResolvers<void>();
-  readonly #ended = Promise.withResolvers<PowerCommand>();
+  readonly #ended = Promise.withResolvers<LifeEnd>();
 
   constructor(options: NodeOptions) {
     const { platform, paths, clock, console } = options;
     this.#options = options;
+    this.#since = clock.now();
     this.#logs = new LogBuffers({ console: (id, data) => id === 'machined' && console(data) });
     this.#log = nodeLogger(this.#logs, clock);
     this.#logs.register('controller-runtime');
@@ -136,55 +157,58 @@ export class Node {
     this.#engine.register(serviceController(serviceChanges(this.#events)));
     this.#engine.register(timeStatusController({ isContainer: platform.mode === 'container' }));
     this.#engine.register(machineTypeController());
-    this.#actions = nodeActions({
-      platform,
-      paths,
-      stored: new StoredConfig({ stateFolder: paths.toHost('/system/state'), parse: this.#parse, log: this.#log }),
-      store: this.#store,
-      supervisor: this.#supervisor,
-      parse: this.#parse,
+    this.#life = nodeLife({
+      ...{ platform, paths, clock, handedOver: options.handedOver, log: this.#log, tag: CONTRACT_TAG },
+      ...{ store: this.#store, supervisor: this.#supervisor, sequencer: this.#sequencer, parse: this.#parse },
       validate: loaded => this.#validate(loaded),
       receiveConfig: context => this.#receiveConfig(context),
-      setEnvironment: config => {
-        Object.assign(process.env, config.machine?.env);
-      },
-      log: this.#log,
+      beforeReset: () => this.#audit.close(),
+      onEnd: end => this.#ended.resolve(end),
     });
     this.#handlers = this.#makeHandlers();
   }
 
-  /** Everything from start to end; resolves with what the machine is to do then. */
-  async run(): Promise<PowerCommand> {
+  /** Everything from start to end; resolves with what the machine is to do then, and with which config. */
+  async run(): Promise<LifeEnd> {
     const { platform } = this.#options;
     this.#engine.start(this.#scope);
     this.#domainname = await kernelDomainname();
     await this.#network.start(this.#early);
+    const { actions, trials, stored } = this.#life;
     const start = async () => {
-      await this.#sequencer.run(initializeSequence(this.#actions));
-      const context = { signal: this.#scope.signal, log: this.#log };
-      this.#platformHostname = await platform.hostname(context);
-      this.#external = await platform.externalAddresses(context);
+      await trials.resume();
+      await this.#sequencer.run(initializeSequence(actions));
+      this.#overlay = await acquireOverlay(platform, { signal: this.#scope.signal, log: this.#log });
       await this.#sequencer.run(installSequence());
       await this.#loadServices();
-      await this.#sequencer.run(bootSequence(this.#actions));
+      await this.#sequencer.run(bootSequence(actions));
+      this.#booted = this.#options.clock.now();
+      if (!trials.current) await stored.markGood(currentConfig(this.#store));
     };
-    start().catch(error => this.#log.error(`start-up ended: ${errorMessage(error)}`));
-    const command = await this.#ended.promise;
+    start().catch(error => this.#failed(error));
+    const end = await this.#ended.promise;
     await this.#scope.close();
+    await this.#life.release();
     await this.#audit.close();
-    return command;
+    return end;
+  }
+
+  /** With the API up its owner sees what is wrong; a node that cannot be reached tries again. */
+  #failed(error: unknown): void {
+    this.#failure = `start-up ended: ${errorMessage(error)}`;
+    this.#log.error(this.#failure);
+    if (this.#supervisor.find('apid')) return;
+    const pause = this.#options.clock.sleep(RESTART_PAUSE, this.#scope.signal);
+    pause.then(
+      () => this.#ended.resolve({ command: 'restart', config: undefined }),
+      () => {}, // something else ended this life meanwhile
+    );
   }
 
   /** Ends this life of the node; `reason` is what the log says. */
   async shutdown(reason: string): Promise<void> {
     this.#log.info(reason);
-    try {
-      const command = await this.#sequencer.run(shutdownSequence(this.#actions), { takeover: true });
-      this.#ended.resolve(command ?? 'powerOff');
-    } catch (error) {
-      this.#log.error(`shutdown failed: ${errorMessage(error)}`);
-      this.#ended.resolve('powerOff');
-    }
+    await this.#life.control.shutdown();
   }
 
   /** Resolves when the API answers. */
@@ -210,7 +234,7 @@ export class Node {
   }
 
   #hostname(): string {
-    return this.#platformHostname ?? this.#config().machine?.network?.hostname ?? kernelHostname();
+    return effectiveHostname(this.#config(), this.#overlay) ?? kernelHostname();
   }
 
   async #loadServices(): Promise<void> {
@@ -227,7 +251,7 @@ export class Node {
           hostname: this.#hostname(),
           domainname: this.#domainname,
           addresses: this.#network.addresses(),
-          external: this.#external,
+          overlay: overlayAddresses(this.#config(), this.#overlay),
         }),
       onNamesChange: listener => this.#onNamesChange(listener),
       handlers: this.#handlers,
@@ -273,6 +297,7 @@ export class Node {
   #makeHandlers(): Handlers {
     const { platform, paths, clock } = this.#options;
     const proc = new ProcFs();
+    const config = () => this.#config();
     return {
       machine: {
         ...versionHandlers({ ...RELEASE, platform: () => platform }),
@@ -284,7 +309,17 @@ export class Node {
         ...logHandlers({ logs: this.#logs, audit: this.#audit }),
         ...eventHandlers({ events: this.#events }),
         ...containerHandlers({ supervisor: this.#supervisor, figures: ownFigures }),
+        ...configHandlers({
+          applier: this.#life.applier,
+          config,
+          storedConfig: async () => (await this.#life.stored.load())?.config,
+          clock,
+        }),
+        ...lifeHandlers({ mode: platform.mode, config, control: this.#life.control, log: this.#log }),
+        ...clusterHandlers({ config }),
       },
+      cluster: healthHandlers(),
+      node: nodeServiceHandlers({ applier: this.#life.applier, explain: subject => this.#explain(subject) }),
       resource: resourceHandlers({ store: this.#store, registry: this.#registry }),
       inspect: inspectHandlers({ engine: this.#engine }),
       network: networkHandlers({ network: this.#network }),
@@ -299,23 +334,32 @@ export class Node {
       addresses: () => this.#network.addresses(),
       hostnames: () => [kernelHostname()],
       check: bytes => {
-        this.#validate(this.#strictParse(bytes));
+        this.#userConfig(bytes);
       },
       disks: storageHandlers({ listDisks }).disks,
       interfaces: networkHandlers({ network: this.#network }).interfaces,
-      generateConfiguration: () =>
-        Promise.reject(new TalosdError('unimplemented', 'GenerateConfiguration: not served yet')),
+      generateConfiguration: maintenanceGenerate(clock),
       console: { info: log },
       access: accessLogger(this.#logs, 'machined', clock),
       audit: this.#audit,
       log: this.#log,
       clock,
     });
-    return this.#strictParse(await server.receive(signal));
+    return this.#userConfig(await server.receive(signal));
   }
 
-  #strictParse(bytes: Uint8Array): LoadedConfig {
-    const { config } = decodeConfig(bytes, { file: 'config.yaml', unknownKeys: 'refuse' });
-    return { config, bytes };
+  /** A config that a person brings in maintenance mode. */
+  #userConfig(bytes: Uint8Array): LoadedConfig {
+    const { mode } = this.#options.platform;
+    return loadUserConfig(bytes, { mode, diskExists: existsSync, invalid: 'configuration validation failed' });
+  }
+
+  #explain(subject: string): Explanation {
+    return explain(subject, {
+      running: this.#sequencer.running,
+      supervisor: this.#supervisor,
+      life: { since: this.#since, booted: this.#booted, failure: this.#failure },
+      trial: this.#life.trials.current,
+    });
   }
 }

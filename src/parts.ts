@@ -157,16 +157,15 @@ export function authority(config: MachineConfig): CertificateAuthority | undefin
 /** Names and addresses that clients may use for this node (spec/api.md §1.2). */
 export function certificateNames(
   config: MachineConfig,
-  machine: { hostname: string; domainname: string; addresses: readonly string[]; external: readonly string[] },
+  machine: { hostname: string; domainname: string; addresses: readonly string[]; overlay: readonly string[] },
 ): { dnsNames: string[]; ips: string[] } {
   const sans = config.machine?.certSANs ?? [];
-  const vips = (config.machine?.network?.interfaces ?? []).flatMap(({ vip }) => (vip?.ip ? [vip.ip] : []));
   const isIp = (text: string) => parseIp(text) !== undefined;
   const names = [machine.hostname];
   if (machine.domainname !== '' && machine.domainname !== '(none)')
     names.push(`${machine.hostname}.${machine.domainname}`);
   return {
-    ips: [...new Set([...machine.addresses, ...machine.external, ...vips, ...sans].filter(isIp))],
+    ips: [...new Set([...machine.addresses, ...machine.overlay, ...sans].filter(isIp))],
     dnsNames: [...new Set([...names, ...sans.filter(name => !isIp(name))].filter(Boolean))],
   };
 }

@@ -148,10 +148,9 @@ async function firstConfig(listenHost: string, talosconfig: string): Promise<Uin
   return Buffer.from(encodeConfig(config));
 }
 
-/** Runs a node until it ends or a signal ends it. */
+/** Runs a node until it ends or a signal ends it; one that starts anew in place is the next `Node`. */
 async function follow(options: NodeOptions, onUp: () => void = () => {}): Promise<number> {
-  const node = new Node(options);
-  const ended = new AbortController();
+  let node = new Node(options);
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (isStopping) return;
@@ -159,8 +158,12 @@ async function follow(options: NodeOptions, onUp: () => void = () => {}): Promis
     void node.shutdown(`shutdown via ${signal} received`);
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  const ended = new AbortController();
   node.up(ended.signal).then(onUp, () => {});
-  await node.run();
-  ended.abort();
-  return 0;
+  for (;;) {
+    const { command, config } = await node.run();
+    ended.abort();
+    if (command !== 'restart' || isStopping) return 0;
+    node = new Node({ ...options, handedOver: config });
+  }
 }

@@ -5,7 +5,7 @@ import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { LoadedConfig } from '../platform/stored-config.ts';
 import type { Store } from '../runtime/store.ts';
-import { publishConfig } from './tasks.ts';
+import { publishConfig } from './current-config.ts';
 
 /** What a config changes on a running node besides the resource that controllers follow. */
 export interface LiveEffects {

@@ -11,9 +11,9 @@ import type { Trial } from '../platform/trial.ts';
 import type { Store } from '../runtime/store.ts';
 import { Activation, changesAddresses, type LiveEffects } from './activation.ts';
 import type { LifeControl } from './control.ts';
+import { currentConfig } from './current-config.ts';
 import type { Sequencer } from './engine.ts';
 import type { SequenceName } from './sequence.ts';
-import { currentConfig } from './tasks.ts';
 import type { Trials } from './trials.ts';
 
 /** When a config takes effect (machine-config.md §12). */

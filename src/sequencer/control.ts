@@ -1,6 +1,7 @@
-import { errorMessage } from '../lib/errors.ts';
+import { errorMessage, isCanceledError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { LoadedConfig, StoredConfig } from '../platform/stored-config.ts';
+import type { Supervisor } from '../services/supervisor.ts';
 import type { NodeActions } from './actions.ts';
 import type { SequenceHold, Sequencer } from './engine.ts';
 import type { PowerCommand } from './sequence.ts';
@@ -19,6 +20,7 @@ export interface LifeEnd {
 export interface LifeControlOptions {
   readonly sequencer: Sequencer;
   readonly actions: NodeActions;
+  readonly supervisor: Supervisor;
   readonly stored: StoredConfig;
   readonly log: Logger;
   /** Called once, with the first end that a sequence leads to. */
@@ -38,11 +40,15 @@ export class LifeControl {
 
   /** Stops everything and powers off, ending whatever sequence runs; ends the node even where that fails. */
   async shutdown(): Promise<void> {
-    const { sequencer, actions, onEnd } = this.#options;
-    const isDone = await this.#run('shutdown failed', () =>
-      sequencer.run(shutdownSequence(actions), { takeover: true }),
-    );
-    if (!isDone) onEnd({ command: 'powerOff', config: undefined });
+    const { sequencer, actions, log, onEnd } = this.#options;
+    const powerOff = { command: 'powerOff', config: undefined } as const;
+    try {
+      const command = await sequencer.run(shutdownSequence(actions), { takeover: true });
+      onEnd(command ? { command, config: undefined } : powerOff);
+    } catch (error) {
+      log.error(`shutdown failed: ${errorMessage(error)}`);
+      onEnd(powerOff);
+    }
   }
 
   /** Stops everything and starts again, ending whatever sequence runs. */
@@ -65,15 +71,15 @@ export class LifeControl {
     await this.#run('apply configuration failed', () => hold.run(sequence), config);
   }
 
-  async #run(failure: string, run: () => Promise<PowerCommand | undefined>, config?: LoadedConfig): Promise<boolean> {
-    const { log, onEnd } = this.#options;
+  async #run(failure: string, run: () => Promise<PowerCommand | undefined>, config?: LoadedConfig): Promise<void> {
+    const { log, onEnd, supervisor } = this.#options;
     try {
       const command = await run();
       if (command) onEnd({ command, config });
-      return command !== undefined;
     } catch (error) {
       log.error(`${failure}: ${errorMessage(error)}`);
-      return false;
+      // Half way down nobody can reach the node any more: it comes up again, unless another sequence goes on.
+      if (supervisor.isShutDown && !isCanceledError(error)) onEnd({ command: 'restart', config });
     }
   }
 }

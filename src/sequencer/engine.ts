@@ -29,6 +29,8 @@ export interface SequenceProgress {
   /** Milliseconds since the epoch. */
   readonly since: number;
   phase?: string;
+  /** When the phase began first; repeating it does not change this. */
+  phaseSince?: number;
   tasks: { name: string; since: number; waitingFor?: string }[];
   /** Set while a failed phase waits to be repeated. */
   failure?: { message: string; since: number; attempt: number };
@@ -237,6 +239,7 @@ export class Sequencer {
     const started = clock.monotonic();
     log.info(`${head}: ${phase.tasks.length} tasks(s)`);
     events.phase(phase.name, 'START');
+    if (progress.phase !== phase.name) progress.phaseSince = clock.now();
     progress.phase = phase.name;
     const total = phase.tasks.length;
     const results = await Promise.allSettled(

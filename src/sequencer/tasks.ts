@@ -1,14 +1,23 @@
-import type { MachineConfig } from '../config/schema/config.ts';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { acquireConfig } from '../platform/acquire.ts';
+import type { UserEnvironment } from '../platform/environment.ts';
+import { osRelease } from '../platform/os-release.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { ConfigParser, LoadedConfig, StoredConfig } from '../platform/stored-config.ts';
-import { MACHINE_CONFIG_ID, MachineConfigs } from '../resources/config/machine_config.ts';
+import { REQUIRED_IN_CONTAINER, writeContainerSysctls, writeSysctl } from '../platform/sysctls.ts';
+import { authorityBundles, type UserFiles } from '../platform/user-files.ts';
 import type { Store } from '../runtime/store.ts';
 import type { Supervisor } from '../services/supervisor.ts';
-import { ensureDir } from '../system/files.ts';
+import type { BindMounts } from '../system/bind-mount.ts';
+import { atomicWrite, ensureDir } from '../system/files.ts';
 import type { NodePaths } from '../system/paths.ts';
+import type { TrustedAuthorities } from '../system/trust.ts';
 import type { NodeActions } from './actions.ts';
+import type { LiveEffects } from './activation.ts';
+import { currentConfig, publishConfig } from './current-config.ts';
 import type { TaskContext } from './sequence.ts';
 
 /** The domains that the tasks of a node without disks and power of its own (container, local) call. */
@@ -23,36 +32,48 @@ export interface TaskDomains {
   readonly validate: (config: LoadedConfig) => void;
   /** Serves maintenance mode until a person has brought a config. */
   readonly receiveConfig: (context: TaskContext) => Promise<LoadedConfig>;
-  readonly setEnvironment: (config: MachineConfig) => void;
+  /** What the life of the agent before this one was told to go on with. */
+  readonly handedOver?: LoadedConfig;
+  /** Empties what is this node's own; absent where a reset only ends the node. */
+  readonly resetState?: () => Promise<void>;
+  readonly files: UserFiles;
+  readonly environment: UserEnvironment;
+  readonly authorities: TrustedAuthorities;
+  readonly mounts: BindMounts;
+  /** Tag of the release that /etc/os-release names. */
+  readonly tag: string;
   readonly log: Logger;
 }
+
+/** Where kernel parameters lie. */
+const SYSCTL_ROOT = '/proc/sys';
 
 /** Folders of the node that exist from the start, with their modes (sequences-and-services.md §2.6). */
 const SYSTEM_FOLDERS = ['/system/etc', '/system/run', '/system/var', '/system/state'];
 const VAR_FOLDERS = ['/var/log/pods', '/var/lib/kubelet', '/var/run/lock'];
 
-/** The config in use; only tasks after loadConfig ask for it. */
-export function currentConfig(store: Store): LoadedConfig {
-  return store.get(MachineConfigs, MACHINE_CONFIG_ID).spec;
-}
-
-/** Puts a config in use: everything that depends on it wakes. */
-export function publishConfig(store: Store, { config, bytes }: LoadedConfig): void {
-  store.put(MachineConfigs, MACHINE_CONFIG_ID, { config, bytes });
-}
-
 /** Ties the task names of the sequences to the domains of this node. */
 export function nodeActions(domains: TaskDomains): NodeActions {
-  const { platform, paths, stored, store, supervisor, parse, validate, log } = domains;
+  const { platform, paths, stored, store, supervisor, parse, validate, handedOver, log } = domains;
   const makeFolders = (folders: readonly string[]) => async () => {
     for (const folder of folders) await ensureDir(paths.toHost(folder), 0o700);
   };
   return {
     setupLogger: async () => {},
     setupSystemDirectory: makeFolders(SYSTEM_FOLDERS),
+    createOSReleaseFile: () => writeOsRelease(domains),
     loadConfig: async context => {
-      const { signal } = context;
-      let loaded = await acquireConfig({ platform, stored, parse, taskLog: context.log, log, signal });
+      const { signal, waitingFor } = context;
+      let loaded = await acquireConfig({
+        platform,
+        stored,
+        parse,
+        handedOver,
+        taskLog: context.log,
+        log,
+        signal,
+        waitingFor,
+      });
       if (!loaded) {
         context.log('starting maintenance service');
         context.waitingFor('a person to bring a configuration: talosctl apply-config --insecure');
@@ -68,9 +89,7 @@ export function nodeActions(domains: TaskDomains): NodeActions {
       await stored.saveFirst(config.bytes);
       publishConfig(store, currentConfig(store)); // another may be in use by now
     },
-    setUserEnvVars: async () => {
-      domains.setEnvironment(currentConfig(store).config);
-    },
+    setUserEnvVars: async () => domains.environment.apply(currentConfig(store).config.machine?.env ?? {}),
     setupVarDirectory: makeFolders(VAR_FOLDERS),
     startAllServices: async ({ signal, log: taskLog, waitingFor }) => {
       const ids = supervisor.list().map(service => service.id);
@@ -85,7 +104,66 @@ export function nodeActions(domains: TaskDomains): NodeActions {
         }),
       );
     },
+    writeUserFiles: async () => {
+      const { config } = currentConfig(store);
+      domains.authorities.trust(authorityBundles(config));
+      await domains.files.write(config);
+    },
+    ...(paths.isIdentity ? sysctlActions(domains) : {}),
+    stopNetworkd: async () => {
+      if (supervisor.find('networkd')) await supervisor.stop('networkd');
+    },
     stopAllServices: () => supervisor.shutdown(),
+    ...(domains.resetState ? { resetState: domains.resetState } : {}),
+    restartAgent: async () => 'restart',
     shutdown: async () => 'powerOff',
   };
+}
+
+/** What accepted configs change on this node besides the resource (see `Activation`). */
+export function liveEffects(domains: TaskDomains): LiveEffects {
+  const { supervisor, files, environment, paths } = domains;
+  return {
+    environment: ({ machine }) => environment.apply(machine?.env ?? {}),
+    files: config => files.write(config, 'direct'),
+    ...(paths.isIdentity ? { sysctls: ({ machine }) => writeSysctls(domains, machine?.sysctls ?? {}) } : {}),
+    restart: async id => {
+      await supervisor.stop(id);
+      supervisor.start(id);
+    },
+  };
+}
+
+/** Kernel parameters of a node that has them to itself; a guest on somebody's machine leaves those of its host alone. */
+function sysctlActions(
+  domains: TaskDomains,
+): Pick<NodeActions, 'writeRequiredSysctlsForContainer' | 'writeUserSysctls'> {
+  const { platform, store } = domains;
+  return {
+    ...(platform.mode === 'container'
+      ? { writeRequiredSysctlsForContainer: () => writeSysctls(domains, REQUIRED_IN_CONTAINER) }
+      : {}),
+    writeUserSysctls: () => writeSysctls(domains, currentConfig(store).config.machine?.sysctls ?? {}),
+  };
+}
+
+async function writeSysctls({ platform, log }: TaskDomains, sysctls: Readonly<Record<string, string>>): Promise<void> {
+  if (platform.mode === 'container') return writeContainerSysctls(sysctls, { root: SYSCTL_ROOT, log });
+  for (const [key, value] of Object.entries(sysctls)) await writeSysctl(SYSCTL_ROOT, key, value);
+}
+
+/** /etc/os-release as this node shows it; where nothing may be mounted the image's own stays. */
+async function writeOsRelease({ paths, mounts, tag, log }: TaskDomains): Promise<void> {
+  const target = '/etc/os-release';
+  paths.addFile(target);
+  const source = paths.isIdentity ? '/system/etc/os-release' : paths.toHost(target);
+  await mkdir(dirname(source), { recursive: true });
+  await atomicWrite(source, osRelease(tag), 0o644);
+  if (!paths.isIdentity) return;
+  try {
+    if (await mounts.isBound(source, target)) return;
+    await mounts.bind(source, target);
+  } catch (error) {
+    log.warn(`failed to create bind mount for ${target}: ${errorMessage(error)}`);
+  }
 }

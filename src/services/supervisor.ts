@@ -95,6 +95,11 @@ export class Supervisor {
     await this.#stopInOrder([...this.#services.values()]);
   }
 
+  /** Whether everything was told to stop: nothing runs here any more. */
+  get isShutDown(): boolean {
+    return this.#isTerminating;
+  }
+
   /** Every service, by id. */
   list(): ServiceStatus[] {
     return [...this.#services.values()]

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { osError, TalosdError } from '../lib/errors.ts';
 
@@ -55,6 +55,12 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function removeFile(path: string): Promise<void> {
   await rm(path, { force: true });
   if (await exists(dirname(path))) await syncFolder(dirname(path));
+}
+
+/** Removes everything in a folder, but not the folder, durably. */
+export async function emptyFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+  await syncFolder(folder);
 }
 
 /** Creates a folder and those above it; the folder itself gets exactly `mode`, also when it was there before. */

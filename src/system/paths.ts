@@ -48,6 +48,11 @@ export class NodePaths {
     return this.#stateFolder === undefined;
   }
 
+  /** The folder that holds what is the node's own; undefined where that is the whole machine or container. */
+  get stateFolder(): string | undefined {
+    return this.#stateFolder;
+  }
+
   /** Puts one more file of the node (`machine.files`) into the state folder. */
   addFile(nodePath: string): void {
     const path = posix.resolve('/', nodePath);
