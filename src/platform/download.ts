@@ -47,7 +47,7 @@ export class Downloader {
    */
   async download(url: string, context: PlatformContext, rules: DownloadRules = {}): Promise<Buffer | undefined> {
     const { url: parsed, error } = parseGoUrl(url);
-    if (!parsed) throw new TalosdError('invalid_argument', error);
+    if (!parsed) throw new TalosdError('invalid_argument', redactUrl(error));
     const shown = redactUrl(parsed.text);
     try {
       switch (parsed.scheme) {

@@ -50,7 +50,7 @@ export function metalPlatform(machine: MetalMachine): Platform {
  */
 export async function metalConfigUrl(source: string, systemUuid: () => Promise<string>, log: Logger): Promise<string> {
   const { url, error } = parseGoUrl(source);
-  if (!url) throw new TalosdError('invalid_argument', `failed to parse ${CONFIG_ARGUMENT}: ${error}`);
+  if (!url) throw new TalosdError('invalid_argument', `failed to parse ${CONFIG_ARGUMENT}: ${redactUrl(error)}`);
   const parameters = new URLSearchParams(url.query);
   const keys = [...new Set(parameters.keys())].sort();
   if (keys.length === 0) return url.text;

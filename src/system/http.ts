@@ -50,9 +50,9 @@ export function httpFetch(environment: Environment): HttpFetch {
   };
 }
 
-/** A URL fit for a log: a password in it is not shown. */
-export function redactUrl(url: string): string {
-  return url.replace(/^([a-z][a-z\d+.-]*:\/\/[^/?#@:]*):[^/?#@]*@/i, '$1:xxxxx@');
+/** A text fit for a log: passwords in URLs are not shown. */
+export function redactUrl(text: string): string {
+  return text.replace(/([a-z][a-z\d+.-]*:\/\/[^/?#@:\s"]*):[^/?#@"]*@/gi, '$1:xxxxx@');
 }
 
 async function askOnce(request: HttpRequest, environment: Environment): Promise<HttpAnswer & { location?: string }> {
