@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { encodeConfig } from '../src/config/encode.ts';
+import { generateConfig } from '../src/config/generate/configs.ts';
+import { generateSecrets } from '../src/config/generate/secrets.ts';
+import { type MachinePlan, startMachine } from './support/machine.ts';
+import { describeWith, program, rootUser } from './support/requires.ts';
+
+async function machine(plan: Omit<MachinePlan, 'folder'>) {
+  const folder = await mkdtemp(join(tmpdir(), 'machine-'));
+  const running = startMachine({ folder, ...plan });
+  onTestFinished(async () => {
+    await running.stop('SIGKILL');
+    await rm(folder, { recursive: true });
+  });
+  return running;
+}
+
+/** A worker's config with a disk that every machine has. */
+async function workerConfig(): Promise<string> {
+  const now = Date.now();
+  const secrets = await generateSecrets({ now });
+  const endpoint = 'https://10.5.0.2:6443';
+  const config = generateConfig('worker', { clusterName: 'test', endpoint, secrets, dnsDomain: 'cluster.local' });
+  return encodeConfig({ ...config, machine: { ...config.machine!, install: { disk: '/dev/null' } } });
+}
+
+describeWith([rootUser, program('unshare'), program('setpriv')], 'an agent whose init says PLATFORM=auto', () => {
+  test('metal takes its config from talos.config, also when the server is late', async () => {
+    const answers = { '/c.yaml': [{ status: 503 }, { status: 200, body: await workerConfig() }] };
+    const agent = await machine({
+      commandLine: 'quiet talos.platform=metal talos.config=http://127.0.0.1:8080/c.yaml',
+      server: { address: '127.0.0.1', port: 8080, answers },
+    });
+    await agent.waitFor(({ stderr }) => /phase config \(\d\/\d\): done/.test(stderr));
+    const texts = [
+      'downloading config',
+      'fetching machine config from: "http://127.0.0.1:8080/c.yaml"',
+      'retrying error: failed to download config, received 503',
+      'storing config in memory',
+    ];
+    const places = texts.map(text => agent.stderr.indexOf(text));
+    expect(places, agent.stderr).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b));
+  });
+
+  test('metal without a source waits for a person', async () => {
+    const agent = await machine({ commandLine: 'talos.platform=metal talos.config=none' });
+    await agent.waitFor(({ stderr }) => stderr.includes('talosctl apply-config --insecure --nodes <IP> --file'));
+  });
+
+  test('a source that stays wrong is asked again, and the machine is not open to strangers meanwhile', async () => {
+    const agent = await machine({ commandLine: 'talos.platform=metal talos.config=gopher://127.0.0.1/c' });
+    await agent.waitFor(({ stderr }) => stderr.split('phase config (4/4): repeating in').length > 2);
+    expect(agent.stderr).toContain(
+      'failed to download config from "gopher://127.0.0.1/c": unsupported protocol scheme "gopher"',
+    );
+    expect(agent.stderr).not.toContain('starting maintenance service');
+  });
+
+  test('aws asks the metadata service where that always is', async () => {
+    const answers = { '/latest/user-data': [{ status: 200, body: await workerConfig() }] };
+    const agent = await machine({
+      commandLine: 'talos.platform=aws',
+      addresses: ['169.254.169.254'],
+      server: { address: '169.254.169.254', port: 80, answers },
+    });
+    await agent.waitFor(({ stderr }) => /phase config \(\d\/\d\): done/.test(stderr));
+    expect(agent.stderr).toContain('fetching machine config from: "http://169.254.169.254/latest/user-data"');
+  });
+
+  test('a command line without a platform ends the agent with the reason', async () => {
+    const agent = await machine({ commandLine: 'quiet' });
+    await agent.waitFor(({ stderr }) => stderr.includes('failed to determine platform'));
+  });
+});
