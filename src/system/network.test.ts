@@ -137,6 +137,31 @@ test('a change is seen without a call having to ask; many lines are one listing;
   expect(seen).toHaveLength(2);
 });
 
+test('stopped in the middle of a change and started again, it goes on for those who listened before', async () => {
+  const clock = new FakeClock();
+  const answers = { links: LINKS };
+  const monitor = fakeMonitor();
+  const network = new NetworkObserver({
+    clock,
+    logger: silentLogger,
+    exec: fakeIp(answers, []),
+    startProgram: monitor.start,
+  });
+  const seen: string[][] = [];
+  network.onChange(() => seen.push(network.addresses()));
+  const first = new Scope();
+  await network.start(first);
+  monitor.started[0]!.line('changed');
+  await first.close();
+  const second = new Scope();
+  await network.start(second);
+  answers.links = LINKS.replace('10.5.0.2', '10.5.0.9');
+  monitor.started[1]!.line('changed');
+  await clock.advance(100);
+  expect(seen).toEqual([['10.5.0.2'], ['10.5.0.9']]);
+  await second.close();
+});
+
 test('without iproute2 the network is read from /proc, and again now and then', async () => {
   const clock = new FakeClock();
   const scope = new Scope();

@@ -160,7 +160,7 @@ export class NetworkObserver {
   async #stop(): Promise<void> {
     this.#stopped = true;
     this.#scheduled?.();
-    this.#listeners.clear();
+    this.#scheduled = undefined; // a new start schedules again
     this.#monitor?.kill();
     await this.#monitor?.ended;
   }
