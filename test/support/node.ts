@@ -98,7 +98,7 @@ export class Cleanup {
 
   async node(options: NodeOptions): Promise<TestNode> {
     await mkdir(options.state, { recursive: true, mode: 0o700 });
-    return this.add(await TestNode.start(options), node => node.stop('SIGKILL'));
+    return this.add(await TestNode.start(options), node => node.stop());
   }
 
   async run(): Promise<void> {
