@@ -2,7 +2,6 @@ import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { MetadataMap, ServerCall } from './call.ts';
 import { HOP_KEY } from './hop.ts';
-import { splitPath } from './methods.ts';
 import { rpcErrorText, type StatusError, statusName } from './status.ts';
 
 /** Takes a line without prefix and newline. */
@@ -38,40 +37,49 @@ export class AccessLog {
 
   /** A call of a client or of another apid has ended on this port. apid proxies, so it says `stream` of every call. */
   received(call: ServerCall, status: StatusError | undefined): void {
-    this.#sinks.apid.info(this.#line(call, 'stream', status && rpcErrorText(status), status, call.head.metadata));
+    const { metadata, authority } = call.head;
+    const shown = metadataText(metadata, authority);
+    const text = status && rpcErrorText(status);
+    this.#sinks.apid.info(requestLine(call, status, this.#duration(call), 'stream', text, shown));
   }
 
   /** This node served a call; `isFannedOut` when apid addressed itself for it, which counts as a call of its own. */
   served(call: ServerCall, status: StatusError | undefined, isFannedOut: boolean): void {
-    const { metadata, method, authority, path } = call.head;
-    const shown = isFannedOut ? asProxied(metadata, authority) : metadata;
-    if (isFannedOut) this.#sinks.apid.info(this.#line(call, 'stream', status && rpcErrorText(status), status, shown));
+    const { metadata, method, authority } = call.head;
+    if (!isFannedOut && !method) return;
+    const shown = metadataText(isFannedOut ? asProxied(metadata, authority) : metadata, authority);
+    const duration = this.#duration(call);
+    if (isFannedOut) {
+      this.#sinks.apid.info(requestLine(call, status, duration, 'stream', status && rpcErrorText(status), shown));
+    }
     if (!method) return;
-    const part = PARTS[splitPath(path)?.service ?? ''] ?? 'machined';
-    this.#sinks.backend(part).info(this.#line(call, method.isStream ? 'stream' : 'unary', bare(status), status, shown));
+    const kind = method.isStream ? 'stream' : 'unary';
+    const part = PARTS[method.service] ?? 'machined';
+    this.#sinks.backend(part).info(requestLine(call, status, duration, kind, bare(status), shown));
   }
 
-  #line(
-    call: ServerCall,
-    kind: string,
-    error: string | undefined,
-    status: StatusError | undefined,
-    metadata: MetadataMap,
-  ) {
-    const { path, startedAt, authority } = call.head;
-    const duration = formatDuration(this.#clock.monotonic() - startedAt);
-    const name = statusName(status?.code ?? 0);
-    return `${name} [${path}] ${duration} ${kind} ${error ?? 'Success'} (${metadataText(metadata, authority)})`;
+  #duration(call: ServerCall): string {
+    return formatDuration(this.#clock.monotonic() - call.head.startedAt);
   }
+}
+
+function requestLine(
+  call: ServerCall,
+  status: StatusError | undefined,
+  duration: string,
+  kind: 'unary' | 'stream',
+  error: string | undefined,
+  metadata: string,
+): string {
+  return `${statusName(status?.code ?? 0)} [${call.head.path}] ${duration} ${kind} ${error ?? 'Success'} (${metadata})`;
 }
 
 /** A request line of a server without a router in front: maintenance mode (spec/api.md §5). */
 export function plainAccessLine(call: ServerCall, status: StatusError | undefined, clock: Clock): string {
-  const { path, startedAt, method, metadata, authority } = call.head;
+  const { startedAt, method, metadata, authority } = call.head;
   const duration = formatDuration(clock.monotonic() - startedAt);
   const kind = method?.isStream ? 'stream' : 'unary';
-  const text = bare(status) ?? 'Success';
-  return `${statusName(status?.code ?? 0)} [${path}] ${duration} ${kind} ${text} (${metadataText(metadata, authority)})`;
+  return requestLine(call, status, duration, kind, bare(status), metadataText(metadata, authority));
 }
 
 /** A plain error is its own text, one with a code has Go's form. */

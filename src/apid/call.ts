@@ -105,6 +105,11 @@ export class ServerCall implements CallContext {
     this.#afterReply.push(action);
   }
 
+  /** Whether something waits for the reply to leave. */
+  get hasAfterReply(): boolean {
+    return this.#afterReply !== undefined;
+  }
+
   /** Runs what waited for the reply to leave; each action on its own, errors to `onError`. */
   replied(onError: (error: unknown) => void): void {
     const actions = this.#afterReply ?? [];

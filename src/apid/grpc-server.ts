@@ -188,7 +188,7 @@ export class GrpcServer {
       call.abort(status);
       this.#settle(call, status);
     }
-    setImmediate(() => call.replied(this.#options.onError));
+    if (call.hasAfterReply) setImmediate(() => call.replied(this.#options.onError));
   }
 
   #unary(call: UnaryCall, reply: sendUnaryData<Buffer>): void {

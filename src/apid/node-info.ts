@@ -18,7 +18,9 @@ export function hostnameMetadata(hostname: string): Buffer {
  * inside, so that decoders which do not merge repeated fields keep both; else the name is appended (spec/api.md §1.5).
  */
 export function nameStreamed(message: Buffer, metadata: Buffer): Buffer {
-  return Buffer.concat(named(message, metadata));
+  const named = Buffer.allocUnsafe(namedLength(message, 0, message.length, metadata));
+  writeNamed(named, 0, message, 0, message.length, metadata);
+  return named;
 }
 
 /**
@@ -27,18 +29,23 @@ export function nameStreamed(message: Buffer, metadata: Buffer): Buffer {
  */
 export function nameUnary(reply: Buffer, target: string, metadata: Buffer): Buffer {
   if (reply.length === 0) throw badReply(target, 'unexpected EOF');
-  const parts: Buffer[] = [];
+  let total = 0;
   for (let at = 0; at < reply.length; ) {
     if (reply[at] !== FIELD_1) throw badReply(target, `unexpected message format: ${reply[at]}`);
-    const { start, end } = lengthAt(reply, at + 1);
+    const { start, end } = lengthAt(reply, at + 1, reply.length);
     if (end > reply.length) throw badReply(target, 'unexpected EOF');
-    const element = named(reply.subarray(start, end), metadata);
-    let length = 0;
-    for (const part of element) length += part.length;
-    parts.push(header(FIELD_1, length), ...element);
+    const length = namedLength(reply, start, end, metadata);
+    total += headerLength(length) + length;
     at = end;
   }
-  return Buffer.concat(parts);
+  const named = Buffer.allocUnsafe(total);
+  for (let at = 0, to = 0; at < reply.length; ) {
+    const { start, end } = lengthAt(reply, at + 1, reply.length);
+    to = writeHeader(named, to, FIELD_1, namedLength(reply, start, end, metadata));
+    to = writeNamed(named, to, reply, start, end, metadata);
+    at = end;
+  }
+  return named;
 }
 
 /**
@@ -55,12 +62,29 @@ export function encodeData(data: Data, metadata: Buffer = NOTHING): Buffer {
   return Buffer.concat([head, data.bytes, metadata]);
 }
 
-function named(message: Buffer, metadata: Buffer): Buffer[] {
-  if (message[0] !== FIELD_1) return [message, metadata];
-  const { start, end } = lengthAt(message, 1);
-  const hostname = metadata.subarray(lengthAt(metadata, 1).start);
-  const inner = message.subarray(start, end);
-  return [header(FIELD_1, inner.length + hostname.length), inner, hostname, message.subarray(end)];
+/** How long the message between `from` and `to` is with the name in it. */
+function namedLength(bytes: Buffer, from: number, to: number, metadata: Buffer): number {
+  const plain = to - from + metadata.length;
+  if (from === to || bytes[from] !== FIELD_1) return plain;
+  const inner = lengthAt(bytes, from + 1, to);
+  const hostname = metadata.length - lengthAt(metadata, 1, metadata.length).start;
+  const kept = Math.min(inner.end, to) - inner.start;
+  return headerLength(kept + hostname) + kept + hostname + Math.max(0, to - inner.end);
+}
+
+/** Writes the message between `from` and `to` with the name in it; returns where it ends. */
+function writeNamed(out: Buffer, at: number, bytes: Buffer, from: number, to: number, metadata: Buffer): number {
+  if (from === to || bytes[from] !== FIELD_1) {
+    const end = at + bytes.copy(out, at, from, to);
+    return end + metadata.copy(out, end);
+  }
+  const inner = lengthAt(bytes, from + 1, to);
+  const innerEnd = Math.min(inner.end, to);
+  const hostnameStart = lengthAt(metadata, 1, metadata.length).start;
+  let end = writeHeader(out, at, FIELD_1, innerEnd - inner.start + metadata.length - hostnameStart);
+  end += bytes.copy(out, end, inner.start, innerEnd);
+  end += metadata.copy(out, end, hostnameStart);
+  return end + bytes.copy(out, end, innerEnd, to);
 }
 
 /** The message that a failed node contributes to a stream: only metadata with name, Go text and google.rpc.Status. */
@@ -92,22 +116,37 @@ function field(tag: number, bytes: Uint8Array): Buffer {
 
 /** Tag and length. */
 function header(tag: number, length: number): Buffer {
-  const bytes = [tag];
-  let rest = length;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest & 0x7f) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  const bytes = Buffer.allocUnsafe(headerLength(length));
+  writeHeader(bytes, 0, tag, length);
+  return bytes;
 }
 
-/** Reads a length at `at`: where its bytes start and end. A length that is cut off ends beyond the buffer. */
-function lengthAt(bytes: Buffer, at: number): { start: number; end: number } {
+/** Bytes of a tag and a length. */
+function headerLength(length: number): number {
+  let bytes = 2;
+  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  return bytes;
+}
+
+/** Writes tag and length; returns where they end. */
+function writeHeader(out: Buffer, at: number, tag: number, length: number): number {
+  out[at] = tag;
+  let end = at + 1;
+  let rest = length;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) out[end++] = (rest & 0x7f) | 0x80;
+  out[end] = rest;
+  return end + 1;
+}
+
+/** Reads a length at `at`, before `limit`: where its bytes start and end. A length that is cut off ends beyond everything. */
+function lengthAt(bytes: Buffer, at: number, limit: number): { start: number; end: number } {
   let length = 0;
   let scale = 1;
-  for (let index = at; index < bytes.length && index < at + 5; index++) {
+  for (let index = at; index < limit && index < at + 5; index++) {
     const byte = bytes[index]!;
     length += (byte & 0x7f) * scale;
     if (byte < 0x80) return { start: index + 1, end: index + 1 + length };
     scale *= 0x80;
   }
-  return { start: bytes.length, end: Number.MAX_SAFE_INTEGER };
+  return { start: limit, end: Number.MAX_SAFE_INTEGER };
 }

@@ -41,12 +41,16 @@ export interface RouterOptions {
   readonly observer: CallObserver;
 }
 
+const MAX_NAMES = 256;
+
 /**
  * Decides where a call is served (spec/api.md §1.5): here, or by every node it names, at byte level. Nodes are asked at
  * once and none waits for another; a node that fails is an element of the answer, never the end of the call.
  */
 export class Router implements CallService {
   readonly #options: RouterOptions;
+  /** `hostnameMetadata` of the nodes named lately. */
+  readonly #names = new Map<string, Buffer>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -93,7 +97,7 @@ export class Router implements CallService {
       const reply = this.#options.isSelf(node)
         ? await this.#serve(call, request)
         : await onlyMessage(this.#options.peers.call(forwarded(call, node, request)));
-      return nameUnary(reply, node, hostnameMetadata(node));
+      return nameUnary(reply, node, this.#nameOf(node));
     } catch (error) {
       return errorReplyOf(node, this.#failed(call, node, error));
     }
@@ -108,7 +112,7 @@ export class Router implements CallService {
 
   /** Relays the messages of one node under its name; its failure is its last message. */
   async #streamOf(call: ServerCall, node: string, request: Buffer, sink: MessageSink): Promise<void> {
-    const name = hostnameMetadata(node);
+    const name = this.#nameOf(node);
     try {
       if (this.#options.isSelf(node)) await this.#serveStream(call, request, sink, name);
       else {
@@ -119,6 +123,16 @@ export class Router implements CallService {
       const status = this.#failed(call, node, error);
       if (!call.aborted) await sink.write(errorMessageOf(node, status));
     }
+  }
+
+  #nameOf(node: string): Buffer {
+    let name = this.#names.get(node);
+    if (!name) {
+      if (this.#names.size >= MAX_NAMES) this.#names.clear(); // clients choose these texts
+      name = hostnameMetadata(node);
+      this.#names.set(node, name);
+    }
+    return name;
   }
 
   #failed(call: ServerCall, node: string, error: unknown): StatusError {

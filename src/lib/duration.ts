@@ -40,13 +40,17 @@ export function parseDuration(text: string): bigint | undefined {
 export function formatDuration(nanoseconds: bigint): string {
   if (nanoseconds === 0n) return '0s';
   if (nanoseconds < 0n) return `-${formatDuration(-nanoseconds)}`;
-  if (nanoseconds < 1_000n) return `${nanoseconds}ns`;
-  if (nanoseconds < 1_000_000n) return `${decimal(nanoseconds, 1_000n)}µs`;
-  if (nanoseconds < 1_000_000_000n) return `${decimal(nanoseconds, 1_000_000n)}ms`;
+  if (nanoseconds < 1_000_000_000n) return shortDuration(Number(nanoseconds));
   const minutes = nanoseconds / 60_000_000_000n;
   const seconds = `${decimal(nanoseconds % 60_000_000_000n, 1_000_000_000n)}s`;
   if (minutes === 0n) return seconds;
   return minutes < 60n ? `${minutes}m${seconds}` : `${minutes / 60n}h${minutes % 60n}m${seconds}`;
+}
+
+/** Below a second: plain numbers write the same digits, and every request line has such a duration. */
+function shortDuration(nanoseconds: number): string {
+  if (nanoseconds < 1_000) return `${nanoseconds}ns`;
+  return nanoseconds < 1_000_000 ? `${nanoseconds / 1_000}µs` : `${nanoseconds / 1_000_000}ms`;
 }
 
 function decimal(value: bigint, unit: bigint): string {

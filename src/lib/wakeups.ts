@@ -18,6 +18,7 @@ export class Wakeups {
 
   /** Ends every wait that is under way now. */
   wake(): void {
+    if (this.#waiting.size === 0) return;
     for (const wake of [...this.#waiting]) wake();
   }
 }

@@ -52,6 +52,20 @@ export class CircularBuffer {
     this.#readers.wake();
   }
 
+  /** `write` of text as UTF-8, without a copy on the way where it does not turn round the end. */
+  writeText(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.#grow(this.#written + length);
+    const at = this.#written % this.#storage.length;
+    if (at + length > this.#storage.length) {
+      this.write(Buffer.from(text));
+      return;
+    }
+    this.#storage.write(text, at, length);
+    this.#written += length;
+    this.#readers.wake();
+  }
+
   /** A copy of at most `limit` bytes from `position`, fewer at the end of the storage or of what was written. */
   slice(position: number, limit: number): Buffer {
     const at = position % this.#storage.length;

@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { CircularBuffer, type LogReadOptions } from './circular-buffer.ts';
 
 /** Called with every piece of every log, for the console of a node that runs with `debug: true`. */
-export type ConsoleCopy = (id: string, data: Uint8Array) => void;
+export type ConsoleCopy = (id: string, data: Uint8Array | string) => void;
 
 /**
  * The in-memory logs of the node, one for each service that was ever started plus `machined` and `controller-runtime`
@@ -29,9 +29,9 @@ export class LogBuffers {
 
   /** Appends bytes as they are, registering `id` where needed. */
   write(id: string, data: Uint8Array | string): void {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    this.#buffer(id).write(bytes);
-    this.#console?.(id, bytes);
+    if (typeof data === 'string') this.#buffer(id).writeText(data);
+    else this.#buffer(id).write(data);
+    this.#console?.(id, data);
   }
 
   /** Reads a log; throws `log "<id>" was not registered`. See {@link CircularBuffer.read}. */
@@ -56,10 +56,32 @@ function logDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ');
 }
 
-/** `2026/11/24 02:16:15.123000`, UTC. */
-function logDateMicroseconds(milliseconds: number): string {
-  const fraction = String(Math.floor((milliseconds % 1000) * 1000)).padStart(6, '0');
-  return `${logDate(milliseconds)}.${fraction}`;
+/** Dates of one log: the text of a second is made once, since most lines of a busy second share it. */
+class LogDates {
+  readonly #clock: Clock;
+  #second = Number.NaN;
+  #text = '';
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `2026/11/24 02:16:15`, UTC. */
+  seconds(now = this.#clock.now()): string {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = logDate(now);
+    }
+    return this.#text;
+  }
+
+  /** `2026/11/24 02:16:15.123000`, UTC. */
+  microseconds(): string {
+    const now = this.#clock.now();
+    const fraction = String(Math.floor((now % 1000) * 1000)).padStart(6, '0');
+    return `${this.seconds(now)}.${fraction}`;
+  }
 }
 
 function lineLogger(logs: LogBuffers, id: string, line: (message: string) => string): Logger {
@@ -76,16 +98,17 @@ export interface NodeLogger extends Logger {
 /** Makes the node's own log (sequences-and-services.md §2.1, §3.9). */
 export function nodeLogger(logs: LogBuffers, clock: Clock): NodeLogger {
   logs.register('machined');
-  const date = () => logDate(clock.now());
+  const dates = new LogDates(clock);
   return {
-    ...lineLogger(logs, 'machined', message => `[talos] ${date()} ${message}`),
-    task: (head, message) => logs.write('machined', `[talos] ${head}: ${date()} ${message}\n`),
+    ...lineLogger(logs, 'machined', message => `[talos] ${dates.seconds()} ${message}`),
+    task: (head, message) => logs.write('machined', `[talos] ${head}: ${dates.seconds()} ${message}\n`),
   };
 }
 
 /** Lines of a part of this agent in its service log: `2026/11/24 02:16:23.362956 <text>`. */
 export function serviceLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
-  return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} ${message}`);
+  const dates = new LogDates(clock);
+  return lineLogger(logs, id, message => `${dates.microseconds()} ${message}`);
 }
 
 /**
@@ -93,7 +116,8 @@ export function serviceLogger(logs: LogBuffers, id: string, clock: Clock): Logge
  * (`2026/11/24 02:16:29.170950 log.go:98: OK […] …`): sequences-and-services.md §3.9. The caller writes what follows the prefix.
  */
 export function accessLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
-  if (id === 'machined') return lineLogger(logs, id, message => `machined ${logDate(clock.now())} ${message}`);
+  const dates = new LogDates(clock);
+  if (id === 'machined') return lineLogger(logs, id, message => `machined ${dates.seconds()} ${message}`);
   const position = id === 'apid' ? 98 : 77;
-  return lineLogger(logs, id, message => `${logDateMicroseconds(clock.now())} log.go:${position}: ${message}`);
+  return lineLogger(logs, id, message => `${dates.microseconds()} log.go:${position}: ${message}`);
 }
