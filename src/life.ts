@@ -32,6 +32,7 @@ export interface NodeLifeOptions {
   /** Throws with every rule that the config breaks. */
   readonly validate: (config: LoadedConfig) => void;
   readonly receiveConfig: (context: TaskContext) => Promise<LoadedConfig>;
+  readonly takeOverlay: (context: TaskContext) => Promise<void>;
   readonly handedOver: LoadedConfig | undefined;
   /** Lets go of what is open in the state folder. */
   readonly beforeReset: () => Promise<void>;
@@ -69,7 +70,8 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
   };
   const domains: TaskDomains = {
     ...{ platform, paths, stored, store, supervisor, parse, files, environment, mounts, log },
-    ...{ validate: options.validate, receiveConfig: options.receiveConfig, tag: options.tag },
+    ...{ validate: options.validate, receiveConfig: options.receiveConfig, takeOverlay: options.takeOverlay },
+    tag: options.tag,
     ...(handedOver ? { handedOver } : {}),
     ...(stateFolder === undefined ? {} : { resetState: () => reset(stateFolder) }),
     authorities: new TrustedAuthorities(),

@@ -162,6 +162,9 @@ export class Node {
       ...{ store: this.#store, supervisor: this.#supervisor, sequencer: this.#sequencer, parse: this.#parse },
       validate: loaded => this.#validate(loaded),
       receiveConfig: context => this.#receiveConfig(context),
+      takeOverlay: async ({ signal, waitingFor }) => {
+        this.#overlay = await acquireOverlay(platform, { signal, waitingFor, log: this.#log }, clock);
+      },
       beforeReset: () => this.#audit.close(),
       onEnd: end => this.#ended.resolve(end),
     });
@@ -170,7 +173,6 @@ export class Node {
 
   /** Everything from start to end; resolves with what the machine is to do then, and with which config. */
   async run(): Promise<LifeEnd> {
-    const { platform } = this.#options;
     this.#engine.start(this.#scope);
     this.#domainname = await kernelDomainname();
     await this.#network.start(this.#early);
@@ -178,7 +180,6 @@ export class Node {
     const start = async () => {
       await trials.resume();
       await this.#sequencer.run(initializeSequence(actions));
-      this.#overlay = await acquireOverlay(platform, { signal: this.#scope.signal, log: this.#log });
       await this.#sequencer.run(installSequence());
       await this.#loadServices();
       await this.#sequencer.run(bootSequence(actions));

@@ -18,31 +18,36 @@ async function machine(plan: Omit<MachinePlan, 'folder'>) {
   return running;
 }
 
-/** A worker's config with a disk that every machine has. */
-async function workerConfig(): Promise<string> {
+/** Every text stands in the log, in this order. */
+function expectInOrder(log: string, ...texts: string[]): void {
+  const places = texts.map(text => log.indexOf(text));
+  expect(places, log).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b));
+}
+
+/** A config with a disk that every machine has. */
+async function newConfig(type: 'controlplane' | 'worker'): Promise<string> {
   const now = Date.now();
   const secrets = await generateSecrets({ now });
   const endpoint = 'https://10.5.0.2:6443';
-  const config = generateConfig('worker', { clusterName: 'test', endpoint, secrets, dnsDomain: 'cluster.local' });
+  const config = generateConfig(type, { clusterName: 'test', endpoint, secrets, dnsDomain: 'cluster.local' });
   return encodeConfig({ ...config, machine: { ...config.machine!, install: { disk: '/dev/null' } } });
 }
 
 describeWith([rootUser, program('unshare'), program('setpriv')], 'an agent whose init says PLATFORM=auto', () => {
   test('metal takes its config from talos.config, also when the server is late', async () => {
-    const answers = { '/c.yaml': [{ status: 503 }, { status: 200, body: await workerConfig() }] };
+    const answers = { '/c.yaml': [{ status: 503 }, { status: 200, body: await newConfig('worker') }] };
     const agent = await machine({
       commandLine: 'quiet talos.platform=metal talos.config=http://127.0.0.1:8080/c.yaml',
       server: { address: '127.0.0.1', port: 8080, answers },
     });
     await agent.waitFor(({ stderr }) => /phase config \(\d\/\d\): done/.test(stderr));
-    const texts = [
+    expectInOrder(
+      agent.stderr,
       'downloading config',
       'fetching machine config from: "http://127.0.0.1:8080/c.yaml"',
       'retrying error: failed to download config, received 503',
       'storing config in memory',
-    ];
-    const places = texts.map(text => agent.stderr.indexOf(text));
-    expect(places, agent.stderr).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b));
+    );
   });
 
   test('metal without a source waits for a person', async () => {
@@ -59,15 +64,26 @@ describeWith([rootUser, program('unshare'), program('setpriv')], 'an agent whose
     expect(agent.stderr).not.toContain('starting maintenance service');
   });
 
-  test('aws asks the metadata service where that always is', async () => {
-    const answers = { '/latest/user-data': [{ status: 200, body: await workerConfig() }] };
+  test('aws asks the metadata service where that always is, and its API does not wait for a name', async () => {
+    const answers = {
+      '/latest/user-data': [{ status: 200, body: await newConfig('controlplane') }],
+      '/latest/meta-data/hostname': [{ status: 500 }, { status: 500 }, { status: 200, body: 'ip-10-0-0-7' }],
+    };
     const agent = await machine({
       commandLine: 'talos.platform=aws',
       addresses: ['169.254.169.254'],
       server: { address: '169.254.169.254', port: 80, answers },
     });
-    await agent.waitFor(({ stderr }) => /phase config \(\d\/\d\): done/.test(stderr));
-    expect(agent.stderr).toContain('fetching machine config from: "http://169.254.169.254/latest/user-data"');
+    await agent.waitFor(({ stderr }) => /phase saveConfig \(\d\/\d\): done/.test(stderr));
+    const served =
+      'certificates will be created without external IPs: failed to retrieve external addresses for instance';
+    expectInOrder(
+      agent.stderr,
+      'fetching machine config from: "http://169.254.169.254/latest/user-data"',
+      'task saveConfig (1/1): failed: failed to fetch hostname from metadata service: 500',
+      served,
+    );
+    expectInOrder(agent.stderr, 'service[apid](Running)', served);
   });
 
   test('a command line without a platform ends the agent with the reason', async () => {

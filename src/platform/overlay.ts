@@ -1,5 +1,6 @@
 import type { MachineConfig } from '../config/schema/config.ts';
-import { errorMessage } from '../lib/errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage, TalosdError } from '../lib/errors.ts';
 import { parseIp } from '../lib/ip.ts';
 import type { Platform, PlatformContext } from './platform.ts';
 
@@ -16,14 +17,33 @@ export interface Overlay {
 
 export const EMPTY_OVERLAY: Overlay = { hostname: undefined, externalAddresses: [] };
 
+/** How long a platform may take to say both, milliseconds. */
+const PATIENCE = 30_000;
+
 /** Asks the platform. Without a hostname that it should have this fails; missing addresses are only reported. */
-export async function acquireOverlay(platform: Platform, context: PlatformContext): Promise<Overlay> {
-  const hostname = await platform.hostname(context);
+export async function acquireOverlay(platform: Platform, context: PlatformContext, clock: Clock): Promise<Overlay> {
+  const patience = new AbortController();
+  const late = new TalosdError(
+    'deadline_exceeded',
+    `the ${platform.name} platform did not answer in ${PATIENCE / 1000}s`,
+  );
+  const stop = clock.after(PATIENCE, () => patience.abort(late));
+  const limited = { ...context, signal: AbortSignal.any([context.signal, patience.signal]) };
   try {
-    return { hostname, externalAddresses: await platform.externalAddresses(context) };
+    const hostname = await platform.hostname(limited);
+    return { hostname, externalAddresses: await addressesOrNone(platform, limited, context.signal) };
+  } finally {
+    stop();
+  }
+}
+
+async function addressesOrNone(platform: Platform, context: PlatformContext, outer: AbortSignal): Promise<string[]> {
+  try {
+    return await platform.externalAddresses(context);
   } catch (error) {
+    if (outer.aborted) throw error;
     context.log.warn(`certificates will be created without external IPs: ${errorMessage(error)}`);
-    return { hostname, externalAddresses: [] };
+    return [];
   }
 }
 

@@ -32,6 +32,8 @@ export interface TaskDomains {
   readonly validate: (config: LoadedConfig) => void;
   /** Serves maintenance mode until a person has brought a config. */
   readonly receiveConfig: (context: TaskContext) => Promise<LoadedConfig>;
+  /** Asks the platform for this machine's name and addresses, and keeps what it says. */
+  readonly takeOverlay: (context: TaskContext) => Promise<void>;
   /** What the life of the agent before this one was told to go on with. */
   readonly handedOver?: LoadedConfig;
   /** Empties what is this node's own; absent where a reset only ends the node. */
@@ -84,7 +86,8 @@ export function nodeActions(domains: TaskDomains): NodeActions {
       publishConfig(store, loaded);
     },
     validateConfig: async () => validate(currentConfig(store)),
-    saveConfig: async () => {
+    saveConfig: async context => {
+      await domains.takeOverlay(context);
       const config = currentConfig(store);
       await stored.saveFirst(config.bytes);
       publishConfig(store, currentConfig(store)); // another may be in use by now
