@@ -54,7 +54,7 @@ test('each changed path says what it needs, and whether immediate mode takes it'
     'cluster.proxy.disabled: now',
     'machine.certSANs: now',
     'machine.env.https_proxy: now',
-    'machine.files[0].content: now',
+    'machine.files[0].content: reboot (refused live)',
     'machine.files[1].content: reboot (refused live)',
     'machine.files[2]: reboot (refused live)',
     'machine.install.disk: reset (refused live)',
@@ -69,6 +69,20 @@ test('each changed path says what it needs, and whether immediate mode takes it'
   ]);
   expect(plan(AFTER, AFTER)).toEqual([]);
   expect(plan(BEFORE, AFTER, id => id !== 'timed')).toContain('machine.time.servers: now');
+});
+
+test('files under /var are live while those over the system stay the same, wherever they stand in the list', () => {
+  const files = (...entries: string[]) => `machine: {files: [${entries.join(', ')}]}`;
+  const own = (text: string) => `{path: /var/a, content: ${text}, op: create}`;
+  const system = '{path: /etc/hosts, content: a, op: append, permissions: 0o644}';
+  expect(plan(files(own('a'), system), files(own('b'), own('c'), system))).toEqual([
+    'machine.files[0].content: now',
+    'machine.files[1].content: now',
+    'machine.files[1].op: now',
+    'machine.files[1].path: now',
+    'machine.files[1].permissions: now',
+    'machine.files[2]: now',
+  ]);
 });
 
 test('every section of the schema has a row, and every row a section', () => {

@@ -99,16 +99,25 @@ function ruleFor(path: string): Rule | RuleOf {
   return NEEDS.find(([section]) => isWithin(path, section))?.[1] ?? UNKNOWN;
 }
 
-/** Files under /var are written at once; others are mounted over what the system has, at boot (machine-config.md §14.1). */
-function fileRule({ path, to }: Change, current: MachineConfig, next: MachineConfig): Rule {
-  const index = Number(/^machine\.files\[(\d+)\]/.exec(path)?.[1]);
-  const paths = [current, next].flatMap(config => config.machine?.files?.[index]?.path ?? []);
-  if (!paths.every(isUnderVar)) return { need: 'reboot', reason: 'files outside /var are put in place at boot' };
+/**
+ * Files under /var are written at once; others are mounted over what the system has, at boot (machine-config.md §14.1).
+ * A list is compared entry by entry, so one that only moved shows as changed: what counts is whether those others do.
+ */
+function fileRule({ to }: Change, current: MachineConfig, next: MachineConfig): Rule {
+  if (overSystem(current) !== overSystem(next)) {
+    return { need: 'reboot', reason: 'files outside /var are put in place at boot' };
+  }
   return to === undefined ? { need: 'now', reason: 'a file that was written stays' } : NOW;
 }
 
+/** Text that is equal exactly when two configs have the same files outside /var. */
+function overSystem({ machine }: MachineConfig): string {
+  const files = (machine?.files ?? []).filter(({ path }) => !isUnderVar(path ?? ''));
+  return JSON.stringify(files.map(({ path, op, content, permissions }) => [path, op, content, permissions ?? 0]));
+}
+
 /** Whether a file of `machine.files` lies under /var. */
-export function isUnderVar(path: string): boolean {
+function isUnderVar(path: string): boolean {
   return /^\/*var\//.test(path) && !path.split('/').includes('..');
 }
 
