@@ -1,3 +1,4 @@
+import { talosd } from './node.ts';
 import { type ProcessResult, RunningProcess } from './process.ts';
 import { talosctl } from './requires.ts';
 
@@ -8,7 +9,12 @@ export interface ClientOptions {
   readonly nodes?: readonly string[];
   /** Network namespace to run in. */
   readonly namespace?: string;
+  /** Words that start the client; default the real one. */
+  readonly program?: readonly string[];
 }
+
+/** The real client where it is there, else `talosd ctl`, for what both do alike. */
+export const ANY_CLIENT: readonly string[] = talosctl.met ? [talosctl.path] : [process.execPath, ...talosd('ctl')];
 
 /** The real client, with one talosconfig, endpoint and set of nodes. */
 export class Talosctl {
@@ -25,10 +31,10 @@ export class Talosctl {
 
   /** The whole command line of `talosctl args`. */
   command(...args: string[]): [string, ...string[]] {
-    const { talosconfig, endpoint, nodes = [endpoint], namespace } = this.#options;
+    const { talosconfig, endpoint, nodes = [endpoint], namespace, program = [talosctl.path] } = this.#options;
     const target = ['--talosconfig', talosconfig, '-e', endpoint, '-n', nodes.join(',')];
-    const words: [string, ...string[]] = [talosctl.path, ...args, ...target];
-    return namespace === undefined ? words : ['ip', 'netns', 'exec', namespace, ...words];
+    const [first = '', ...rest] = [...program, ...args, ...target];
+    return namespace === undefined ? [first, ...rest] : ['ip', 'netns', 'exec', namespace, first, ...rest];
   }
 
   /** Starts a command that goes on: wait for what it prints, then `stop('SIGINT')` as Ctrl-C does. */
