@@ -1,0 +1,46 @@
+import type { Clock } from '../../lib/clock.ts';
+import { MACHINE_CONFIG_ID, MachineConfigs } from '../../resources/config/machine_config.ts';
+import { AddressSpecs } from '../../resources/network/address_spec.ts';
+import { LinkSpecs } from '../../resources/network/link_spec.ts';
+import { RouteSpecs } from '../../resources/network/route_spec.ts';
+import { type Controller, input } from '../../runtime/controller.ts';
+import type { NetworkApplier, ObservedNetwork } from '../applier.ts';
+import { isNothing } from '../ownership.ts';
+import { onNetworkChange } from './sources.ts';
+
+export interface KernelNetworkOptions {
+  readonly applier: NetworkApplier;
+  readonly network: ObservedNetwork;
+  readonly clock: Clock;
+  /** Called after each whole turn. */
+  readonly onTurn: () => void;
+}
+
+/** Keeps the kernel's links, addresses and routes as they are wanted, whoever changes either side. */
+export function kernelNetworkController({ applier, network, clock, onTurn }: KernelNetworkOptions): Controller {
+  let cancelRetry = () => {};
+  return {
+    name: 'network.KernelNetworkController',
+    inputs: [
+      input(MachineConfigs, { id: MACHINE_CONFIG_ID }),
+      input(LinkSpecs),
+      input(AddressSpecs),
+      input(RouteSpecs),
+    ],
+    outputs: [],
+    sources: [onNetworkChange(network)],
+    async reconcile(ctx) {
+      const links = ctx.list(LinkSpecs).map(({ spec }) => spec);
+      // Before anything was listed, or merged, there is nothing to compare.
+      if (network.snapshot.links.length === 0 || links.length === 0) return;
+      // A new life of the agent: what the former one made stays until there is a config to compare it with.
+      if (!ctx.find(MachineConfigs, MACHINE_CONFIG_ID) && !isNothing(await applier.owned())) return;
+      const addresses = ctx.list(AddressSpecs).map(({ spec }) => spec);
+      const routes = ctx.list(RouteSpecs).map(({ spec }) => spec);
+      const retry = await applier.turn({ links, addresses, routes });
+      cancelRetry();
+      if (retry !== undefined) cancelRetry = clock.after(retry, ctx.queueReconcile);
+      onTurn();
+    },
+  };
+}
