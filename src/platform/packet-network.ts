@@ -79,7 +79,7 @@ export function withBond(document: string, facts: BondFacts): string {
 }
 
 /** One interface of the config for each address, all of the one bond that the metadata names (network.md §3.3). */
-export function bondInterfaces({ network, privateSubnets, links, log }: BondFacts): NetworkInterface[] {
+function bondInterfaces({ network, privateSubnets, links, log }: BondFacts): NetworkInterface[] {
   const members = (network.interfaces ?? []).filter(({ bond }) => bond);
   const [name, second] = new Set(members.map(member => member.bond!));
   if (second !== undefined) {
