@@ -47,6 +47,11 @@ const SYSTEM_PACKAGES = [
   ['docker.io', '/usr/sbin/dockerd', '/usr/bin/dockerd'],
   ['mmdebstrap', '/usr/bin/mmdebstrap'],
   ['catatonit', '/usr/bin/catatonit'],
+  ['qemu-system-x86', '/usr/bin/qemu-system-x86_64'],
+  ['squashfs-tools', '/usr/bin/sqfstar'],
+  ['cpio', '/usr/bin/cpio'],
+  ['kmod', '/usr/sbin/depmod', '/sbin/depmod'],
+  ['dnsmasq-base', '/usr/sbin/dnsmasq'],
 ];
 
 /** Installs missing system programs where that is possible; elsewhere the suites that need them skip and say so. */

@@ -29,6 +29,13 @@ export function program(name: string): Requirement {
   return { name, met: folders.some(folder => existsSync(`${folder}/${name}`)) };
 }
 
+/** What emulated machines need; their image is made from packages of Debian for amd64. */
+export const virtualMachines: readonly Requirement[] = [
+  rootUser,
+  { name: 'amd64', met: process.arch === 'x64' },
+  ...['qemu-system-x86_64', 'mmdebstrap', 'sqfstar', 'cpio', 'depmod', 'ip'].map(program),
+];
+
 /** `describe`, skipped with `(needs …)` in its title where a requirement is not met. `scripts/test.mjs` reads that title. */
 export function describeWith(requirements: readonly Requirement[], title: string, suite: () => void): void {
   const missing = requirements.filter(requirement => !requirement.met);
