@@ -32,6 +32,7 @@ import type { Clock } from './lib/clock.ts';
 import { errorMessage, TalosdError } from './lib/errors.ts';
 import { Scope } from './lib/scope.ts';
 import { type NodeLife, nodeLife } from './life.ts';
+import { type Networkd, startNetworkd } from './networkd/start.ts';
 import {
   API_PORT,
   apidPart,
@@ -44,6 +45,7 @@ import {
   trustdPart,
 } from './parts.ts';
 import { machineTypeController } from './platform/controllers/machine_type.ts';
+import type { KernelArguments } from './platform/kernel-args.ts';
 import {
   acquireOverlay,
   EMPTY_OVERLAY,
@@ -77,7 +79,9 @@ import { accessLogger, LogBuffers, nodeLogger } from './services/log-buffers.ts'
 import { Supervisor } from './services/supervisor.ts';
 import { dialTcp } from './system/dial.ts';
 import { listDisks } from './system/disks.ts';
+import { exec } from './system/exec.ts';
 import { kernelDomainname, kernelHostname } from './system/hostname.ts';
+import { listNetwork } from './system/ip.ts';
 import { MountReader } from './system/mounts.ts';
 import { NetworkObserver } from './system/network.ts';
 import { ntpQuery } from './system/ntp.ts';
@@ -95,6 +99,8 @@ export interface NodeOptions {
   readonly console: (text: Uint8Array | string) => void;
   /** What the life before this one was told to go on with. */
   readonly handedOver?: LoadedConfig | undefined;
+  /** What the machine's kernel was started with; empty where the kernel is somebody else's. */
+  readonly kernelArguments: KernelArguments;
   readonly clock: Clock;
 }
 
@@ -117,6 +123,7 @@ export class Node {
   readonly #supervisor: Supervisor;
   readonly #sequencer: Sequencer;
   readonly #network: NetworkObserver;
+  readonly #networkd: Networkd;
   readonly #audit: AuditLog;
   readonly #handlers: Handlers;
   readonly #life: NodeLife;
@@ -142,7 +149,7 @@ export class Node {
     this.#supervisor = new Supervisor({ clock, log: this.#log, logs: this.#logs, events: this.#events });
     const events: SequenceEvents = sequencePublisher(this.#events);
     this.#sequencer = new Sequencer({ events, log: this.#log, clock });
-    this.#network = new NetworkObserver({ clock, logger: this.#log });
+    this.#network = new NetworkObserver({ clock, logger: this.#log, list: () => listNetwork(exec) });
     this.#audit = new AuditLog({
       path: auditFile(paths),
       clock,
@@ -157,6 +164,13 @@ export class Node {
     this.#engine.register(serviceController(serviceChanges(this.#events)));
     this.#engine.register(timeStatusController({ isContainer: platform.mode === 'container' }));
     this.#engine.register(machineTypeController());
+    this.#networkd = startNetworkd({
+      ...{ store: this.#store, engine: this.#engine, exec, clock, paths, network: this.#network, log: this.#log },
+      mode: platform.name === 'local' ? 'observe' : 'manage',
+      isContainer: platform.mode === 'container',
+      cmdline: options.kernelArguments,
+      platformHostname: () => this.#overlay.hostname,
+    });
     this.#life = nodeLife({
       ...{ platform, paths, clock, handedOver: options.handedOver, log: this.#log, tag: CONTRACT_TAG },
       ...{ store: this.#store, supervisor: this.#supervisor, sequencer: this.#sequencer, parse: this.#parse },
@@ -164,6 +178,7 @@ export class Node {
       receiveConfig: context => this.#receiveConfig(context),
       takeOverlay: async ({ signal, waitingFor }) => {
         this.#overlay = await acquireOverlay(platform, { signal, waitingFor, log: this.#log }, clock);
+        this.#networkd.platformHostnameChanged();
       },
       beforeReset: () => this.#audit.close(),
       onEnd: end => this.#ended.resolve(end),
@@ -263,6 +278,7 @@ export class Node {
       clock,
     };
     const answer = async () => void (await this.#supervisor.list());
+    await this.#networkd.configured;
     const networkd = networkdPart(this.#network);
     this.#supervisor.load(
       machinedService({ part: idlePart() }),

@@ -80,9 +80,11 @@ function parseFlags(argv: readonly string[]): RunFlags | 'help' {
 
 /** The agent of a container or of a whole machine: config from its platform, log on standard error, all addresses. */
 async function machineNode(flags: RunFlags, name: string, machine: MachineFacts): Promise<number> {
+  const platform = machinePlatform(name, machine);
   return follow({
-    platform: machinePlatform(name, machine),
+    platform,
     paths: NodePaths.identity(),
+    kernelArguments: platform.mode === 'container' ? new KernelArguments('') : await machine.kernelArguments(),
     listenHost: flags.listen ?? '::',
     console: text => process.stderr.write(text),
     clock: systemClock,
@@ -106,6 +108,7 @@ async function localNode(flags: RunFlags): Promise<number> {
   const options: NodeOptions = {
     platform: localPlatform({ configuration, listenAddress: listenHost }),
     paths: NodePaths.local(state),
+    kernelArguments: new KernelArguments(''),
     listenHost,
     console: text => flags.verbose && process.stderr.write(text),
     clock: systemClock,

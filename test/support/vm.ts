@@ -33,8 +33,6 @@ export interface VmOptions {
 
 /** How much of the console a failure shows. */
 const SHOWN_LINES = 40;
-/** A machine answers in six to twenty seconds, on a busy host in sixty. */
-const BOOT_PATIENCE = 300_000;
 
 /** An emulated machine that runs the image of this checkout. */
 export class Vm {
@@ -66,21 +64,9 @@ export class Vm {
     return this.#qemu.stdout;
   }
 
-  /** Resolves when the console has shown a text that many times. */
-  async waitForConsole(text: string, milliseconds = BOOT_PATIENCE, count = 1): Promise<void> {
-    try {
-      await this.#qemu.waitFor(({ stdout }) => stdout.split(text).length > count, milliseconds);
-    } catch {
-      const said = `${this.#qemu.stderr}${this.console}`.split('\n').slice(-SHOWN_LINES).join('\n');
-      throw new Error(
-        `${this.name} did not say ${JSON.stringify(text)} in ${milliseconds} ms; its last lines:\n${said}`,
-      );
-    }
-  }
-
-  /** Resolves when its API answers. */
-  waitForApi(): Promise<void> {
-    return this.waitForConsole('service[apid](Running): Health check successful');
+  /** Its last lines, for the report of a failure. */
+  get lastLines(): string {
+    return `last lines of ${this.name}:\n${`${this.console}${this.#qemu.stderr}`.split('\n').slice(-SHOWN_LINES).join('\n')}`;
   }
 
   /** Runs a script as root in the machine, past the agent; resolves with its output, both streams. It must succeed. */
