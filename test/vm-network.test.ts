@@ -1,7 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { must } from './support/netns.ts';
-import { runProcess } from './support/process.ts';
-import { describeWith, program, virtualMachines } from './support/requires.ts';
+import { describeWith, virtualMachines } from './support/requires.ts';
 import { until } from './support/until.ts';
 import type { Vm, VmSocket } from './support/vm.ts';
 import { VmBed } from './support/vm-bed.ts';
@@ -65,7 +64,7 @@ function interfacesOf(
   ];
 }
 
-describeWith([...virtualMachines, program('wg')], 'the network of two machines', () => {
+describeWith(virtualMachines, 'the network of two machines', () => {
   let bed: VmBed;
   let one: Vm;
   let two: Vm;
@@ -74,7 +73,7 @@ describeWith([...virtualMachines, program('wg')], 'the network of two machines',
 
   beforeAll(async () => {
     bed = await VmBed.create();
-    for (const station of STATIONS) keys[station] = await wireguardKey();
+    for (const station of STATIONS) keys[station] = wireguardKey();
     const [first, second] = await Promise.all(
       STATIONS.map(station => {
         const interfaces = interfacesOf(station, 5 - station, lan, keys);
@@ -198,8 +197,9 @@ describeWith([...virtualMachines, program('wg')], 'the network of two machines',
   });
 });
 
-async function wireguardKey(): Promise<WireguardKey> {
-  const privateKey = (await must('wg', 'genkey')).trim();
-  const { stdout } = await runProcess('sh', ['-c', `echo ${privateKey} | wg pubkey`]);
-  return { privateKey, publicKey: stdout.trim() };
+/** As `wg genkey` and `wg pubkey` make it. */
+function wireguardKey(): WireguardKey {
+  const { d = '', x = '' } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
+  const text = (part: string) => Buffer.from(part, 'base64url').toString('base64');
+  return { privateKey: text(d), publicKey: text(x) };
 }
