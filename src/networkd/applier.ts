@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { addressId } from '../resources/network/address_spec.ts';
 import type { Exec } from '../system/exec.ts';
 import { applyOperations } from '../system/ip.ts';
-import { type Operation, type Refusal, renderOperation } from '../system/ip-operations.ts';
+import { linksOf, type Operation, type Refusal, renderOperation } from '../system/ip-operations.ts';
 import type { NetworkSnapshot } from '../system/network-snapshot.ts';
 import type { Ownership } from './ownership.ts';
 import { planNetwork } from './plan/plan.ts';
@@ -69,7 +69,8 @@ export class NetworkApplier {
     const owned = without(plan.owned, this.#waiting());
     await ownership.save(owned);
     if (operations.length > 0) {
-      log.info(`changing the network: ${summary(operations)}`);
+      const fresh = operations.filter(operation => !this.#held.has(renderOperation(operation)));
+      if (fresh.length > 0) log.info(`changing the network: ${summary(fresh)}`);
       const refusals = await applyOperations(exec, operations);
       await this.#hold(operations, refusals, owned);
       await network.refresh();
@@ -95,14 +96,17 @@ export class NetworkApplier {
     return [...this.#held.values()].filter(({ due }) => due > now).map(({ refusal }) => refusal);
   }
 
-  /** Leaves out what was refused a short while ago, and the steps that only prepare it. */
+  /** Leaves out what was refused a short while ago, and the steps that only prepare it or stand on it. */
   #timely(operations: readonly Operation[], lines: readonly string[]): readonly Operation[] {
     if (this.#held.size === 0) return operations;
     const waiting = this.#waiting();
     const waitingLines = new Set(waiting.map(({ operation }) => renderOperation(operation)));
     const bonds = new Set(waiting.filter(({ operation }) => isBondStep(operation)).map(held => held.operation.cause));
+    const missing = new Set(
+      waiting.flatMap(({ operation }) => (operation.kind === 'create-link' ? operation.name : [])),
+    );
     return operations.filter((operation, index) => {
-      if (waitingLines.has(lines[index]!)) return false;
+      if (waitingLines.has(lines[index]!) || linksOf(operation).some(link => missing.has(link))) return false;
       return !(bonds.has(operation.cause) && isBondStep(operation));
     });
   }

@@ -57,6 +57,14 @@ export function isLinkName(name: string): boolean {
   return /^[^\s/:"'#\\]+$/.test(name) && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 15;
 }
 
+/** Every link that has to be there for the operation. */
+export function linksOf(operation: Operation): string[] {
+  if (!('name' in operation)) return [operation.link];
+  if (operation.kind === 'enslave') return [operation.name, operation.master];
+  if (operation.kind === 'create-link') return operation.link.type === 'vlan' ? [operation.link.parent] : [];
+  return [operation.name];
+}
+
 /** The line of `ip -batch` that does the operation (spec/network.md §10). */
 export function renderOperation(operation: Operation): string {
   switch (operation.kind) {

@@ -1,6 +1,6 @@
 import { TalosdError } from '../lib/errors.ts';
 import { type Exec, execError } from './exec.ts';
-import { type Operation, type Refusal, renderOperation } from './ip-operations.ts';
+import { linksOf, type Operation, type Refusal, renderOperation } from './ip-operations.ts';
 import { parseNetwork } from './ip-snapshot.ts';
 import type { NetworkSnapshot } from './network-snapshot.ts';
 
@@ -77,8 +77,5 @@ function isDone(operation: Operation, message: string): boolean {
 /** A link that could not be created makes everything on it fail: said once, at the link. */
 function isConsequence(operation: Operation, message: string, missing: ReadonlySet<string>): boolean {
   if (missing.size === 0 || !/Cannot find device|No such device|does not exist/.test(message)) return false;
-  const links = 'name' in operation ? [operation.name] : [operation.link];
-  if (operation.kind === 'enslave') links.push(operation.master);
-  if (operation.kind === 'create-link' && operation.link.type === 'vlan') links.push(operation.link.parent);
-  return links.some(link => missing.has(link));
+  return linksOf(operation).some(link => missing.has(link));
 }

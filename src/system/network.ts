@@ -92,6 +92,7 @@ export class NetworkObserver {
   }
 
   async #list(): Promise<void> {
+    if (this.#hasPrograms) this.#cancelScheduled(); // what it was to list is seen now
     try {
       const snapshot = this.#hasPrograms ? await this.#listByProgram() : await this.#readFromProc();
       const shape = JSON.stringify(snapshot);
@@ -157,10 +158,14 @@ export class NetworkObserver {
     });
   }
 
+  #cancelScheduled(): void {
+    this.#scheduled?.();
+    this.#scheduled = undefined;
+  }
+
   async #stop(): Promise<void> {
     this.#stopped = true;
-    this.#scheduled?.();
-    this.#scheduled = undefined; // a new start schedules again
+    this.#cancelScheduled(); // a new start schedules again
     this.#monitor?.kill();
     await this.#monitor?.ended;
   }

@@ -67,7 +67,7 @@ test('options that make no sense are left out by name, an address that is none i
     domain: '../x',
     staticroutes: '10.0.0.0/8',
   };
-  expect(readLease4(values({ ...ACK, ...odd })).ignored.sort()).toEqual(Object.keys(odd).sort());
+  expect([...readLease4(values({ ...ACK, ...odd })).ignored].sort()).toEqual(Object.keys(odd).sort());
   for (const ip of ['', '0.0.0.0', '127.0.0.1', '224.1.1.1', '255.255.255.255', 'fd00::1', '10.0.0.1/8'])
     expect(() => readLease4(values({ ...ACK, ip }))).toThrow(TalosdError);
 });
@@ -112,7 +112,7 @@ test('whatever a server says, the result is a lease of proper form or an error',
           expect(`${destination} ${gateway}`).toMatch(/^[\d.]+\/\d+ [\d.]*$/);
         for (const server of lease.resolvers) expect(server).toMatch(/^[\d.]+$/);
       } catch (error) {
-        expect(error).toMatchObject({ code: 'invalid_argument' });
+        if (!(error instanceof TalosdError) || error.code !== 'invalid_argument') throw error;
       }
     }),
   );

@@ -120,12 +120,20 @@ export class Draft {
     this.links.get(link)?.addresses.set(address, { isTentative: address.includes(':') });
   }
 
-  /** Routes from the address go with it. */
+  /** Routes from the address go with it, unless another link has it too. */
   deleteAddress(link: string, address: string): void {
     this.links.get(link)?.addresses.delete(address);
     this.#bySource ??= Map.groupBy([...this.#routes.values()].flat(), route => route.source);
     const source = address.slice(0, address.indexOf('/'));
+    if (this.#isLocal(`${source}/`)) return;
     for (const route of this.#bySource.get(source) ?? []) this.deleteRoute(route);
+  }
+
+  #isLocal(start: string): boolean {
+    for (const { addresses } of this.links.values()) {
+      for (const address of addresses.keys()) if (address.startsWith(start)) return true;
+    }
+    return false;
   }
 
   deleteRoute(gone: RouteSnapshot): void {
