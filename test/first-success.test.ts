@@ -22,7 +22,8 @@ describe('a stranger on a fresh clone', () => {
     const version = await runProcess('npx', ['talosd', 'ctl', 'version'], { cwd: clone });
     expect(version).toMatchObject({ code: 0, stdout: expect.stringContaining(`NODE:        ${listen}`) });
     expect(Date.now() - started).toBeLessThan(120_000);
-    const ended = await node.stop('SIGTERM');
-    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('talosd has stopped') });
+    // Resolves when npm and all that it started have let go of their output.
+    const { stderr } = await node.stop('SIGTERM');
+    expect(stderr).toBe('');
   }, 300_000);
 });
