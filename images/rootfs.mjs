@@ -16,11 +16,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { nodeBinary, root, run } from '../scripts/setup.mjs';
+import { NODE_FLAGS, nodeBinary, root, run } from '../scripts/setup.mjs';
 
-/** Arguments of Node for the agent; the compile cache holds for these only. */
-export const NODE_FLAGS = ['--max-semi-space-size=2'];
-/** The agent's environment in which Node finds the compile cache that `layOut` made. */
+/** The agent's environment in which Node finds the compile cache that `layOut` made; it holds for `NODE_FLAGS` only. */
 export const NODE_ENVIRONMENT = {
   NODE_COMPILE_CACHE: '/usr/lib/talosd/compile-cache',
   NODE_COMPILE_CACHE_PORTABLE: '1',

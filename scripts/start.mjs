@@ -1,10 +1,10 @@
 // `npm start` and `make run`: set-up, then a node as an ordinary process.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { installPackages, nodeBinary, projectEnvironment, root } from './setup.mjs';
+import { installPackages, NODE_FLAGS, nodeBinary, projectEnvironment, root } from './setup.mjs';
 
 installPackages();
-const child = spawn(nodeBinary(), [join(root, 'src', 'main.ts'), 'run', ...process.argv.slice(2)], {
+const child = spawn(nodeBinary(), [...NODE_FLAGS, join(root, 'src', 'main.ts'), 'run', ...process.argv.slice(2)], {
   cwd: root,
   env: projectEnvironment(),
   stdio: 'inherit',

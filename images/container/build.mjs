@@ -5,8 +5,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installPackages, root, run } from '../../scripts/setup.mjs';
-import { debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, NODE_FLAGS, outFolder } from '../rootfs.mjs';
+import { installPackages, NODE_FLAGS, root, run } from '../../scripts/setup.mjs';
+import { debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
 
 /** What the agent drives or needs inside a container. catatonit is PID 1: it reaps orphans and forwards signals. */
 const DEBIAN_PACKAGES = ['busybox', 'ca-certificates', 'catatonit', 'iproute2', 'wireguard-tools'];

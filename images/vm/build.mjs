@@ -20,17 +20,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPackages, nodeBinary, root, run } from '../../scripts/setup.mjs';
-import {
-  cached,
-  contentKey,
-  debianRootfs,
-  joinArchive,
-  layOut,
-  NODE_ENVIRONMENT,
-  NODE_FLAGS,
-  outFolder,
-} from '../rootfs.mjs';
+import { installPackages, NODE_FLAGS, nodeBinary, root, run } from '../../scripts/setup.mjs';
+import { cached, contentKey, debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
 
 /** What the agent drives or needs on a machine of its own. */
 const DEBIAN_PACKAGES = [
@@ -51,9 +42,10 @@ const MODULE_OPTIONS = 'options bonding max_bonds=0\noptions dummy numdummies=0\
 /** How many roots are kept: the agent of another checkout or of an hour ago may still be of use. */
 const KEPT_ROOTS = 3;
 const here = fileURLToPath(new URL('.', import.meta.url));
-const recipe = ['build.mjs', '../rootfs.mjs', 'initramfs/init', 'initramfs/steps'].map(file =>
-  readFileSync(join(here, file)),
-);
+const recipe = [
+  NODE_FLAGS,
+  ...['build.mjs', '../rootfs.mjs', 'initramfs/init', 'initramfs/steps'].map(file => readFileSync(join(here, file))),
+];
 const silently = { stdio: ['ignore', 'ignore', 'inherit'] };
 
 installPackages();

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import nodeFlags from '../../scripts/node-flags.json' with { type: 'json' };
 import { type ProcessResult, RunningProcess } from './process.ts';
 
 /** Folder of the project. */
@@ -44,7 +45,7 @@ export class TestNode {
     this.address = listen;
     this.state = state;
     const run = talosd('run', '--listen', listen, '--state', state, '--verbose');
-    const args = [...run, ...(config === undefined ? [] : ['--config', config])];
+    const args = [...nodeFlags, ...run, ...(config === undefined ? [] : ['--config', config])];
     const env = { ...process.env, PLATFORM: 'local' };
     this.#process =
       namespace === undefined
