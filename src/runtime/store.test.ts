@@ -1,3 +1,6 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isConflictError } from '../lib/errors.ts';
@@ -29,6 +32,11 @@ function directReader(store: Store): Reader {
       }
     },
   };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 describe('conformance of the store itself', () => {
@@ -110,6 +118,24 @@ describe('store', () => {
     const never = quick.next();
     stop.abort();
     expect((await never).done).toBe(true);
+  });
+
+  test('a watcher that left is forgotten at once, not with the next change', async () => {
+    const store = new Store();
+    const left = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const stop = new AbortController();
+        const watch = store.watchKind(Sample, stop.signal);
+        const next = watch.next();
+        stop.abort();
+        expect((await next).done).toBe(true);
+        return new WeakRef(watch);
+      }),
+    );
+    await nextRound(); // a WeakRef keeps its target until the turn that made it is over
+    collectGarbage();
+    expect(left.filter(watch => watch.deref())).toEqual([]);
+    expect(store.listAt('suite', Sample.type)).toEqual([]); // the store itself is still in use
   });
 
   test('the first event of a missing id is a tombstone', async () => {

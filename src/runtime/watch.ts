@@ -52,6 +52,9 @@ export class EventRing {
 
   leave(watch: Watch<unknown>): void {
     this.#watches.delete(watch);
+    // The next event, which would forget who waited for it, may be a long time coming.
+    const waiting = this.#idle.indexOf(watch);
+    if (waiting >= 0) this.#idle.splice(waiting, 1);
     if (this.#watches.size === 0) this.#events.length = 0;
   }
 }
