@@ -31,6 +31,8 @@ export interface VmOptions {
   readonly kernelArguments: readonly string[];
 }
 
+/** An answer takes up to this long on its way, on a busy host. */
+const ANSWER_MILLISECONDS = 30_000;
 /** How much of the console a failure shows. */
 const SHOWN_LINES = 40;
 
@@ -40,7 +42,7 @@ export class Vm {
   readonly address: string;
   readonly #qemu: RunningProcess;
   readonly #commandSocket: string;
-  #commands: { socket: Socket; calls: LineCalls<{ code: number; output: string }> } | undefined;
+  #commands: Promise<{ socket: Socket; calls: LineCalls<{ code: number; output: string }> }> | undefined;
 
   /** Starts it; resolves at once. */
   static async start(options: VmOptions): Promise<Vm> {
@@ -71,9 +73,11 @@ export class Vm {
 
   /** Runs a script as root in the machine, past the agent; resolves with its output, both streams. It must succeed. */
   async run(script: string, milliseconds = 60_000): Promise<string> {
-    this.#commands ??= await this.#connect();
-    const compose = (number: number) => `${number} ${Buffer.from(script).toString('base64')}`;
-    const { code, output } = await this.#commands.calls.call(compose, `${this.name}: ${script}`, milliseconds);
+    this.#commands ??= this.#connect();
+    const { calls } = await this.#commands;
+    const seconds = Math.ceil(milliseconds / 1000);
+    const compose = (number: number) => `${number} ${seconds} ${Buffer.from(script).toString('base64')}`;
+    const { code, output } = await calls.call(compose, `${this.name}: ${script}`, milliseconds + ANSWER_MILLISECONDS);
     if (code !== 0) throw new Error(`${this.name}: ${script} ended with ${code}: ${output}`);
     return output;
   }
@@ -85,7 +89,7 @@ export class Vm {
 
   /** Cuts its power. */
   async stop(): Promise<void> {
-    this.#commands?.socket.destroy();
+    (await this.#commands?.catch(() => undefined))?.socket.destroy();
     await this.#qemu.stop('SIGKILL');
   }
 
@@ -127,7 +131,9 @@ async function qemuArguments(options: VmOptions, initramfs: string, commandSocke
   const line = ['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'talos.platform=metal', ...kernelArguments];
   const args = ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '1024', '-no-reboot'];
   args.push('-display', 'none', '-serial', 'stdio', '-monitor', 'none');
-  args.push('-chardev', `socket,id=commands,path=${commandSocket},server=on,wait=off`, '-serial', 'chardev:commands');
+  // A serial port would lose interrupts, and with them the channel, on a busy host.
+  args.push('-chardev', `socket,id=commands,path=${commandSocket},server=on,wait=off`);
+  args.push('-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=commands,name=commands');
   args.push('-kernel', image.kernel, '-initrd', initramfs, '-append', line.join(' '));
   args.push('-drive', `file=${image.rootfs},format=raw,if=none,id=rootfs,readonly=on`);
   args.push('-device', 'virtio-blk-pci,drive=rootfs,serial=rootfs', '-nic', 'none');
