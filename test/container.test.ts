@@ -68,9 +68,10 @@ describeWith([program('dockerd'), program('docker'), rootUser, program('mmdebstr
     const fingerprint = /--cert-fingerprint '(\S+)'/.exec(worker.stderr)?.[1] ?? '';
     const apply = (file: string, print: string) =>
       client(second).run('apply-config', '--insecure', '--cert-fingerprint', print, '--file', file);
-    expect(await apply(files.worker, 'deadbeef')).toMatchObject({
+    const another = Buffer.alloc(32).toString('base64');
+    expect(await apply(files.worker, another)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("leaf peer certificate doesn't match the provided fingerprints: [deadbeef]"),
+      stderr: expect.stringContaining(`leaf peer certificate doesn't match the provided fingerprints: [${another}]`),
     });
     expect(await apply(files.talosconfig, fingerprint)).toMatchObject({
       code: 1,
