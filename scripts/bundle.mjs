@@ -1,6 +1,6 @@
 // Bundles src/main.ts into dist/, or into the folder named, split where the code imports lazily, so that start-up loads
 // only what it needs.
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
@@ -24,3 +24,5 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+// Not code: a program that DHCP clients call, found beside the code that names it.
+copyFileSync(join(root, 'src', 'system', 'dhcp-hook'), join(folder, 'dhcp-hook'));

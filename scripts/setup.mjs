@@ -55,6 +55,9 @@ const SYSTEM_PACKAGES = [
   ['cpio', '/usr/bin/cpio'],
   ['kmod', '/usr/sbin/depmod', '/sbin/depmod'],
   ['dnsmasq-base', '/usr/sbin/dnsmasq'],
+  ['busybox', '/usr/bin/busybox', '/bin/busybox'],
+  ['dhcpcd-base', '/usr/sbin/dhcpcd', '/sbin/dhcpcd'],
+  ['iputils-arping', '/usr/bin/arping', '/usr/sbin/arping'],
 ];
 
 /** Installs missing system programs where that is possible; elsewhere the suites that need them skip and say so. */

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import type { Callers } from './apid/callers.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Logger } from './lib/logger.ts';
 import { Mutex } from './lib/mutex.ts';
 import { UserEnvironment } from './platform/environment.ts';
+import type { KernelArguments } from './platform/kernel-args.ts';
 import type { Platform } from './platform/platform.ts';
 import { type ConfigParser, type LoadedConfig, StoredConfig } from './platform/stored-config.ts';
 import { TrialFile } from './platform/trial.ts';
@@ -11,7 +13,8 @@ import type { Store } from './runtime/store.ts';
 import type { NodeActions } from './sequencer/actions.ts';
 import { ConfigApplier } from './sequencer/apply.ts';
 import { LifeControl, type LifeEnd } from './sequencer/control.ts';
-import type { Sequencer } from './sequencer/engine.ts';
+import type { SequenceEvents, Sequencer } from './sequencer/engine.ts';
+import { ConnectivityGuard } from './sequencer/guard.ts';
 import type { TaskContext } from './sequencer/sequence.ts';
 import { liveEffects, nodeActions, type TaskDomains } from './sequencer/tasks.ts';
 import { Trials } from './sequencer/trials.ts';
@@ -19,6 +22,8 @@ import type { Supervisor } from './services/supervisor.ts';
 import { bindMounts } from './system/bind-mount.ts';
 import { exec } from './system/exec.ts';
 import { emptyFolder } from './system/files.ts';
+import { neighbourProbe } from './system/neighbours.ts';
+import type { NetworkSnapshot } from './system/network-snapshot.ts';
 import type { NodePaths } from './system/paths.ts';
 import { TrustedAuthorities } from './system/trust.ts';
 
@@ -28,6 +33,10 @@ export interface NodeLifeOptions {
   readonly store: Store;
   readonly supervisor: Supervisor;
   readonly sequencer: Sequencer;
+  readonly events: SequenceEvents;
+  readonly callers: Callers;
+  readonly network: { readonly snapshot: NetworkSnapshot };
+  readonly kernelArguments: KernelArguments;
   readonly parse: ConfigParser;
   /** Throws with every rule that the config breaks. */
   readonly validate: (config: LoadedConfig) => void;
@@ -60,7 +69,9 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
   const folder = { stateFolder: paths.toHost('/system/state'), log };
   const stored = new StoredConfig({ ...folder, parse });
   const turns = new Mutex();
-  const trials = new Trials({ file: new TrialFile(folder), stored, turns, clock, log });
+  const onCutOff = (message: string) =>
+    options.events.sequence('applyConfiguration', 'NOOP', { code: 'FATAL', message });
+  const trials = new Trials({ file: new TrialFile(folder), stored, turns, clock, log, onCutOff });
   const mounts = bindMounts(exec);
   const files = new UserFiles({ paths, mounts });
   const environment = new UserEnvironment(process.env);
@@ -84,6 +95,8 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
     diskExists: existsSync,
     hasService: id => supervisor.find(id) !== undefined,
     effects: liveEffects(domains),
+    // Somebody else's machine has a network that no config changes.
+    ...(platform.name === 'local' ? {} : { guard: connectivityGuard(options) }),
   });
   const release = async () => {
     trials.close();
@@ -91,4 +104,12 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
     await files.release();
   };
   return { actions, control, applier, trials, stored, release };
+}
+
+function connectivityGuard({ callers, network, kernelArguments: cmdline, clock, log }: NodeLifeOptions) {
+  return new ConnectivityGuard({
+    ...{ network, cmdline, clock, log, probe: neighbourProbe(exec, clock) },
+    recent: milliseconds => callers.recent(milliseconds),
+    onCall: listener => callers.onCall(listener),
+  });
 }

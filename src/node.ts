@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { AuditLog } from './apid/audit-log.ts';
+import { Callers } from './apid/callers.ts';
 import { configHandlers, maintenanceGenerate } from './apid/handlers/config.ts';
 import { containerHandlers } from './apid/handlers/containers.ts';
 import { dmesgHandlers } from './apid/handlers/dmesg.ts';
@@ -32,7 +34,9 @@ import type { Clock } from './lib/clock.ts';
 import { errorMessage, TalosdError } from './lib/errors.ts';
 import { Scope } from './lib/scope.ts';
 import { type NodeLife, nodeLife } from './life.ts';
+import { asksMtu } from './networkd/model/kernel-arguments.ts';
 import { type Networkd, startNetworkd } from './networkd/start.ts';
+import { noElection } from './networkd/vip.ts';
 import {
   API_PORT,
   apidPart,
@@ -41,6 +45,7 @@ import {
   certificateNames,
   idlePart,
   networkdPart,
+  ownAddresses,
   type PartsOptions,
   trustdPart,
 } from './parts.ts';
@@ -77,6 +82,7 @@ import { routerdService } from './services/definitions/routerd.ts';
 import { trustdService } from './services/definitions/trustd.ts';
 import { accessLogger, LogBuffers, nodeLogger } from './services/log-buffers.ts';
 import { Supervisor } from './services/supervisor.ts';
+import { systemDhcpClients } from './system/dhcp.ts';
 import { dialTcp } from './system/dial.ts';
 import { listDisks } from './system/disks.ts';
 import { exec } from './system/exec.ts';
@@ -124,6 +130,7 @@ export class Node {
   readonly #sequencer: Sequencer;
   readonly #network: NetworkObserver;
   readonly #networkd: Networkd;
+  readonly #callers: Callers;
   readonly #audit: AuditLog;
   readonly #handlers: Handlers;
   readonly #life: NodeLife;
@@ -170,8 +177,17 @@ export class Node {
       isContainer: platform.mode === 'container',
       cmdline: options.kernelArguments,
       platformHostname: () => this.#overlay.hostname,
+      dhcp: systemDhcpClients({
+        ...{ clock, logger: this.#log, folder: join(paths.toHost('/system/run/networkd'), 'dhcp') },
+        asksMtu: asksMtu(options.kernelArguments),
+      }),
+      elect: noElection(this.#log),
     });
+    const ownAddress = ownAddresses(this.#network);
+    this.#callers = new Callers({ clock, isOwn: address => ownAddress().has(address) });
     this.#life = nodeLife({
+      events,
+      ...{ callers: this.#callers, network: this.#network, kernelArguments: options.kernelArguments },
       ...{ platform, paths, clock, handedOver: options.handedOver, log: this.#log, tag: CONTRACT_TAG },
       ...{ store: this.#store, supervisor: this.#supervisor, sequencer: this.#sequencer, parse: this.#parse },
       validate: loaded => this.#validate(loaded),
@@ -203,6 +219,7 @@ export class Node {
     };
     start().catch(error => this.#failed(error));
     const end = await this.#ended.promise;
+    await this.#networkd.close();
     await this.#scope.close();
     await this.#life.release();
     await this.#audit.close();
@@ -272,6 +289,7 @@ export class Node {
       onNamesChange: listener => this.#onNamesChange(listener),
       handlers: this.#handlers,
       network: this.#network,
+      callers: this.#callers,
       audit: this.#audit,
       logs: this.#logs,
       paths,
@@ -279,7 +297,7 @@ export class Node {
     };
     const answer = async () => void (await this.#supervisor.list());
     await this.#networkd.configured;
-    const networkd = networkdPart(this.#network);
+    const networkd = networkdPart(this.#network, this.#networkd);
     this.#supervisor.load(
       machinedService({ part: idlePart() }),
       networkdService({ part: networkd, loaded, observer: networkd }),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { AuditLog } from './apid/audit-log.ts';
+import type { Callers } from './apid/callers.ts';
 import type { Handlers } from './apid/local.ts';
 import { selfMatcher } from './apid/self.ts';
 import { ApiServer } from './apid/server.ts';
@@ -35,6 +36,7 @@ export interface PartsOptions {
   readonly onNamesChange: (listener: () => void) => () => void;
   readonly handlers: Handlers;
   readonly network: NetworkObserver;
+  readonly callers: Callers;
   readonly audit: AuditLog;
   readonly logs: LogBuffers;
   readonly paths: NodePaths;
@@ -43,7 +45,7 @@ export interface PartsOptions {
 
 /** apid: the node's leaf, then port and socket, until it is stopped. */
 export function apidPart(options: PartsOptions): Part {
-  const { listenHost, handlers, network, audit, logs, paths, clock } = options;
+  const { listenHost, handlers, network, callers, audit, logs, paths, clock } = options;
   const access = accessLogger(logs, 'apid', clock);
   const machined = accessLogger(logs, 'machined', clock);
   const networkd = accessLogger(logs, 'networkd', clock);
@@ -61,6 +63,7 @@ export function apidPart(options: PartsOptions): Part {
         access: { apid: access, backend: part => (part === 'networkd' ? networkd : machined) },
         audit,
         log,
+        callers,
         clock,
       });
       try {
@@ -99,8 +102,11 @@ export function trustdPart(options: PartsOptions): Part {
   };
 }
 
-/** networkd, as far as it reads: the observer of the network lives and ends with it. */
-export function networkdPart(network: NetworkObserver): Part & { isReady(): boolean } {
+/** networkd: the observer of the network lives and ends with it, and what runs on links ends with it. */
+export function networkdPart(
+  network: NetworkObserver,
+  networkd: { close(): Promise<void> },
+): Part & { isReady(): boolean } {
   let isReady = false;
   return {
     isReady: () => isReady,
@@ -113,6 +119,7 @@ export function networkdPart(network: NetworkObserver): Part & { isReady(): bool
         await aborted(signal);
       } finally {
         isReady = false;
+        await networkd.close();
         await scope.close();
       }
     },
@@ -171,7 +178,7 @@ export function certificateNames(
 }
 
 /** Every address of every link, loopback included: a call to one of them is a call to this node. */
-function ownAddresses(network: NetworkObserver): () => ReadonlySet<string> {
+export function ownAddresses(network: NetworkObserver): () => ReadonlySet<string> {
   let snapshot = network.snapshot;
   const collect = () => new Set(snapshot.links.flatMap(link => link.addresses.map(({ address }) => address)));
   let addresses = collect();

@@ -9,7 +9,15 @@ import { installPackages, NODE_FLAGS, root, run } from '../../scripts/setup.mjs'
 import { debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
 
 /** What the agent drives or needs inside a container. catatonit is PID 1: it reaps orphans and forwards signals. */
-const DEBIAN_PACKAGES = ['busybox', 'ca-certificates', 'catatonit', 'iproute2', 'wireguard-tools'];
+const DEBIAN_PACKAGES = [
+  'busybox',
+  'ca-certificates',
+  'catatonit',
+  'dhcpcd-base',
+  'iproute2',
+  'iputils-arping',
+  'wireguard-tools',
+];
 const tag = process.argv[2] ?? 'talosd:latest';
 
 installPackages();

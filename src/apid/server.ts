@@ -9,6 +9,7 @@ import { peerAddress, type RefusedConnection, TlsListener } from '../trustd/tls-
 import { AccessLog, type AccessSinks } from './access-log.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { ServerCall } from './call.ts';
+import type { Callers } from './callers.ts';
 import { GrpcServer } from './grpc-server.ts';
 import type { Peer } from './handler.ts';
 import { buildLocal, type Handlers } from './local.ts';
@@ -34,6 +35,7 @@ export interface ApiServerOptions {
   readonly access: AccessSinks;
   readonly audit: AuditLog;
   readonly log: Logger;
+  readonly callers?: Callers;
   readonly clock: Clock;
   /** Port of apid on other nodes; 50000 everywhere but in tests. */
   readonly peerPort?: number;
@@ -92,7 +94,7 @@ export class ApiServer {
         const { crt, key, ca } = certificates.current;
         return { cert: crt, key, ca, requestCert: true };
       },
-      onConnection: socket => this.#grpc.inject(socket, peerOf(socket)),
+      onConnection: socket => this.#connected(socket),
       onRefused: refused => this.#refused(refused),
     });
     const address = await listener.listen();
@@ -121,16 +123,25 @@ export class ApiServer {
     await this.#listener?.close();
   }
 
+  #connected(socket: TLSSocket): void {
+    const peer = peerOf(socket);
+    const local = peerAddress({ remoteAddress: socket.localAddress ?? '' });
+    const ended = this.#options.callers?.connected({ peer: peer.address, local });
+    if (ended) socket.once('close', ended);
+    this.#grpc.inject(socket, peer);
+  }
+
   #refused({ address, reason }: RefusedConnection): void {
     this.#options.audit.refusedHandshake(address, reason);
   }
 
   #observer(): CallObserver {
-    const { audit, access: sinks, clock } = this.#options;
+    const { audit, access: sinks, callers, clock } = this.#options;
     const access = new AccessLog(sinks, clock);
     return {
       received(call: ServerCall, status: StatusError | undefined) {
         access.received(call, status);
+        callers?.called(call.peer.address);
         if (call.head.method?.isChange && isOneToMany(call)) audit.entered(call, status);
       },
       served(call: ServerCall, request: Buffer, status: StatusError | undefined) {

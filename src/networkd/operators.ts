@@ -29,7 +29,7 @@ export class Operators {
   readonly #ending = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   readonly #listeners = new Set<() => void>();
   readonly #broken = new Set<string>();
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(kinds: OperatorKinds, logger: Logger) {
     this.#kinds = kinds;
@@ -49,10 +49,10 @@ export class Operators {
       const next = byId.get(id);
       if (next?.link) entry.operator.observe(next.link);
       if (next?.link && next.link.index === entry.index && next.spec.ip === entry.spec.ip) entry.spec = next.spec;
-      else if (!this.#isClosed) this.#end(id, entry);
+      else if (!this.#closing) this.#end(id, entry);
     }
     for (const [id, { entry }] of this.#ending) entry.operator.observe(byId.get(id)?.link ?? GONE);
-    if (this.#isClosed) return;
+    if (this.#closing) return;
     for (const [id, { spec, link }] of byId) {
       // One that is still ending is waited for: its end calls for another turn.
       if (link?.isReady && !this.#entries.has(id) && !this.#ending.has(id)) this.#start(id, spec, link);
@@ -66,10 +66,14 @@ export class Operators {
 
   /**
    * Ends all. Shared addresses are given up, so the controllers have to run until this resolves; leases stay wanted, for
-   * an agent that comes back.
+   * an agent that comes back. Further calls wait for the same end.
    */
-  async close(): Promise<void> {
-    this.#isClosed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#endAll();
+    return this.#closing;
+  }
+
+  async #endAll(): Promise<void> {
     const running = [...this.#entries.values()].map(({ operator }) => operator.stop());
     await Promise.all([...running, ...[...this.#ending.values()].map(({ ended }) => ended)]);
   }

@@ -7,6 +7,8 @@ import { MACHINE_CONFIG_ID, MachineConfigs } from '../resources/config/machine_c
 import type { Source } from '../runtime/controller.ts';
 import type { ControllerEngine } from '../runtime/engine.ts';
 import type { Store } from '../runtime/store.ts';
+import { neighbourAnnouncer } from '../system/arp.ts';
+import type { DhcpClients } from '../system/dhcp.ts';
 import type { Exec } from '../system/exec.ts';
 import type { NodePaths } from '../system/paths.ts';
 import { resolveHost } from '../system/wg.ts';
@@ -20,6 +22,7 @@ import { hostnameStatusController } from './controllers/hostname_status.ts';
 import { hostsFileController } from './controllers/hosts_file.ts';
 import { kernelNetworkController } from './controllers/kernel_network.ts';
 import { linkStatusController } from './controllers/link_status.ts';
+import { operatorController } from './controllers/operators.ts';
 import { resolverConfigController } from './controllers/resolver_config.ts';
 import { resolverMergeController } from './controllers/resolver_merge.ts';
 import { resolverStatusController } from './controllers/resolver_status.ts';
@@ -28,9 +31,13 @@ import { timeServerConfigController } from './controllers/time_server_config.ts'
 import { timeServerMergeController } from './controllers/time_server_merge.ts';
 import { timeServerStatusController } from './controllers/time_server_status.ts';
 import { wireguardController } from './controllers/wireguard.ts';
+import { Dhcp4Operator } from './dhcp/operator4.ts';
+import { Dhcp6Operator } from './dhcp/operator6.ts';
 import type { KernelArguments } from './model/kernel-arguments.ts';
+import { Operators } from './operators.ts';
 import { Ownership } from './ownership.ts';
 import { ProblemReporter } from './problems.ts';
+import { type Election, VipOperator } from './vip.ts';
 import { WireguardApplier } from './wireguard-applier.ts';
 
 /** What networkd is built from. */
@@ -50,6 +57,9 @@ export interface NetworkdOptions {
   readonly platformHostname: () => string | undefined;
   /** The network with all detail: a `NetworkObserver` whose `list` is `listNetwork`. Whoever made it starts it. */
   readonly network: ObservedNetwork;
+  readonly dhcp: DhcpClients;
+  /** Decides who holds shared addresses. */
+  readonly elect: Election;
   /** The log of the service `networkd`. */
   readonly log: Logger;
 }
@@ -62,6 +72,11 @@ export interface Networkd {
   readonly problems: ProblemReporter;
   /** To be called when `platformHostname` may give another name. */
   readonly platformHostnameChanged: () => void;
+  /**
+   * Ends what runs on links: shared addresses are given up, leases are left as they are. To be called, once or more, while
+   * the controllers and the observer of the network still run.
+   */
+  readonly close: () => Promise<void>;
 }
 
 /** Node path of the folder of networkd. */
@@ -79,11 +94,12 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
     document: () => store.find(MachineConfigs, MACHINE_CONFIG_ID)?.spec.bytes,
   });
   const sources = { network, cmdline, problems };
+  let close = async () => {};
   const platformWakeups = new Wakeups();
   const setsNames = mode === 'manage' && !isContainer;
   const files = { mode, paths, log };
   const controllers = [
-    deviceConfigController(sources),
+    deviceConfigController({ ...sources, isContainer }),
     deviceMergeController(),
     linkStatusController(network),
     addressStatusController(network),
@@ -103,7 +119,10 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
     const ownership = new Ownership({ file: `${folder}/owned.json`, log });
     const applier = new NetworkApplier({ exec, clock, network, ownership, problems, log });
     const wireguard = new WireguardApplier({ exec, folder, resolve: resolveHost });
+    const operators = makeOperators(options);
+    close = () => operators.close();
     controllers.push(
+      operatorController(operators),
       kernelNetworkController({ applier, network, clock, onTurn: configured.resolve }),
       wireguardController({ applier: wireguard, problems, clock }),
       hostsFileController(files),
@@ -111,7 +130,21 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
     void keepSecondaryAddresses(log);
   } else configured.resolve();
   for (const controller of controllers) engine.register(controller);
-  return { configured: configured.promise, problems, platformHostnameChanged: () => platformWakeups.wake() };
+  const platformHostnameChanged = () => platformWakeups.wake();
+  return { configured: configured.promise, problems, platformHostnameChanged, close };
+}
+
+function makeOperators({ exec, clock, dhcp, elect, log }: NetworkdOptions): Operators {
+  const tools = { clients: dhcp, clock, logger: log };
+  const shared = { elect, announcer: neighbourAnnouncer(exec), clock, logger: log };
+  return new Operators(
+    {
+      dhcp4: (spec, changed) => new Dhcp4Operator(tools, spec, changed),
+      dhcp6: (spec, changed) => new Dhcp6Operator(tools, spec, changed),
+      vip: (spec, changed) => new VipOperator(shared, spec, changed),
+    },
+    log,
+  );
 }
 
 function wakeSource(wakeups: Wakeups): Source {

@@ -1,3 +1,4 @@
+import { aborted } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, TalosdError } from '../lib/errors.ts';
 import { parseIp } from '../lib/ip.ts';
@@ -21,6 +22,14 @@ export interface SharedAddress {
  * A rejection is told of, and it is begun anew a second later. Whatever is held at the end is released.
  */
 export type Election = (vip: SharedAddress, signal: AbortSignal) => Promise<void>;
+
+/** Nobody holds the address: it stays away until there is an etcd to decide about it. */
+export function noElection(log: Pick<Logger, 'info'>): Election {
+  return async ({ ip, link }, signal) => {
+    log.info(`vip: shared IP "${ip}" on interface "${link}" waits for etcd`);
+    await aborted(signal);
+  };
+}
 
 /** What operators of shared addresses need. */
 export interface VipTools {

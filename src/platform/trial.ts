@@ -13,10 +13,19 @@ export interface Trial {
   readonly stored: Uint8Array | undefined;
   /** The document in use before the trial. */
   readonly running: Uint8Array;
+  /** Ways of peers to this node that the config touches: it stays when it has not cut them off. Empty for other trials. */
+  readonly ways: readonly { readonly peer: string; readonly local: string }[];
 }
 
 const base64 = v.pipe(v.string(), v.base64());
-const trialFile = v.object({ id: v.string(), deadline: v.number(), stored: v.nullable(base64), running: base64 });
+const way = v.object({ peer: v.string(), local: v.string() });
+const trialFile = v.object({
+  id: v.string(),
+  deadline: v.number(),
+  stored: v.nullable(base64),
+  running: base64,
+  ways: v.optional(v.array(way), []),
+});
 
 /**
  * The trial that is under way, on disk: written before the config on trial is stored and removed after the trial has
@@ -37,9 +46,10 @@ export class TrialFile {
     const bytes = await readFileIfExists(this.#path);
     if (!bytes) return undefined;
     try {
-      const { id, deadline, stored, running } = v.parse(trialFile, JSON.parse(bytes.toString()));
+      const { id, deadline, stored, running, ways } = v.parse(trialFile, JSON.parse(bytes.toString()));
       const decode = (text: string) => Buffer.from(text, 'base64');
-      return { id, deadline, stored: stored === null ? undefined : decode(stored), running: decode(running) };
+      const before = { stored: stored === null ? undefined : decode(stored), running: decode(running) };
+      return { id, deadline, ...before, ways };
     } catch (error) {
       this.#log.error(
         `the record of the configuration on trial does not read, the trial is dropped: ${errorMessage(error)}`,
@@ -49,9 +59,9 @@ export class TrialFile {
     }
   }
 
-  async save({ id, deadline, stored, running }: Trial): Promise<void> {
+  async save({ id, deadline, stored, running, ways }: Trial): Promise<void> {
     const encode = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-    const record = { id, deadline, stored: stored ? encode(stored) : null, running: encode(running) };
+    const record = { id, deadline, stored: stored ? encode(stored) : null, running: encode(running), ways };
     await atomicWrite(this.#path, JSON.stringify(record), 0o600);
   }
 

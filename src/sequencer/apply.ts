@@ -13,6 +13,7 @@ import { Activation, changesAddresses, type LiveEffects } from './activation.ts'
 import type { LifeControl } from './control.ts';
 import { currentConfig } from './current-config.ts';
 import type { Sequencer } from './engine.ts';
+import { type ConnectivityGuard, GUARD_TIME } from './guard.ts';
 import type { SequenceName } from './sequence.ts';
 import type { Trials } from './trials.ts';
 
@@ -50,6 +51,8 @@ export interface ConfigApplierOptions {
   readonly turns: Mutex;
   readonly store: Store;
   readonly effects: LiveEffects;
+  /** Absent where the network is not this node's own. */
+  readonly guard?: ConnectivityGuard;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -67,11 +70,12 @@ export class ConfigApplier {
     this.#options = options;
     this.#activation = new Activation(options);
     options.trials.onRevert(trial => this.#revert(trial));
+    options.trials.onResume(trial => void this.#watch(trial));
   }
 
   /** ApplyConfiguration. Every refusal is thrown; what is returned from is on disk. */
   async apply(data: Uint8Array, mode: ApplyMode, call: ApplyCall): Promise<void> {
-    const { log, stored, turns } = this.#options;
+    const { log, turns } = this.#options;
     log.info(`apply config request: immediate ${mode === 'immediate'}, on reboot ${mode === 'on-reboot'}`);
     const replied = new Promise<void>(resolve => call.afterReply(resolve));
     const next = this.#load(data);
@@ -81,8 +85,11 @@ export class ConfigApplier {
       this.#assertWelcome(next, call);
       const changes = this.#changes(next);
       if (mode === 'immediate') assertLive(changes, 'unknown');
-      await stored.save(next.bytes);
+      const ways = mode === 'immediate' ? (this.#options.guard?.touched(this.#current(), next.config) ?? []) : [];
+      const trial = ways.length === 0 ? undefined : await this.#begin(GUARD_TIME, ways);
+      await this.#save(next);
       if (mode === 'immediate') this.#activation.begin(next, changes, replied);
+      if (trial) void this.#watch(trial);
     });
   }
 
@@ -108,7 +115,7 @@ export class ConfigApplier {
     options: { readonly timeout: number; readonly keep: boolean },
     call: ApplyCall,
   ): Promise<ApplyPlan & { readonly trial: { readonly id: string; readonly deadline: number } | undefined }> {
-    const { sequencer, trials, stored, store, turns } = this.#options;
+    const { sequencer, turns } = this.#options;
     const replied = new Promise<void>(resolve => call.afterReply(resolve));
     const next = this.#load(data);
     return turns.run(async () => {
@@ -119,14 +126,8 @@ export class ConfigApplier {
       assertLive(changes, 'failed_precondition');
       const plan = { next, changes, notes: next.notes };
       if (changes.length === 0) return { ...plan, trial: undefined };
-      const before = currentConfig(store);
-      const trial = options.keep ? undefined : await trials.begin(before.bytes, await stored.bytes(), options.timeout);
-      try {
-        await stored.save(next.bytes);
-      } catch (error) {
-        await trials.drop();
-        throw error;
-      }
+      const trial = options.keep ? undefined : await this.#begin(options.timeout);
+      await this.#save(next);
       this.#activation.begin(next, changes, replied);
       return { ...plan, trial };
     });
@@ -136,6 +137,37 @@ export class ConfigApplier {
   confirm(id: string): Promise<string> {
     const { turns, trials } = this.#options;
     return turns.run(() => trials.confirm(id));
+  }
+
+  async #begin(timeout: number, ways?: Trial['ways']): Promise<Trial> {
+    const { trials, stored, store } = this.#options;
+    return trials.begin({ running: currentConfig(store).bytes, stored: await stored.bytes() }, timeout, ways);
+  }
+
+  /** What cannot be stored is not on trial either. */
+  async #save(next: LoadedConfig): Promise<void> {
+    const { trials, stored } = this.#options;
+    try {
+      await stored.save(next.bytes);
+    } catch (error) {
+      if (trials.current) await trials.drop();
+      throw error;
+    }
+  }
+
+  /** Keeps a config that touched the ways of peers as soon as it has proven not to cut this node off. */
+  async #watch(trial: Trial): Promise<void> {
+    const { guard, trials, turns, log } = this.#options;
+    if (!guard || trial.ways.length === 0) return;
+    const peers = trial.ways.map(({ peer }) => peer).join(', ');
+    log.info(`configuration ${trial.id} touches the way to ${peers}: it is taken back if that is cut off`);
+    await this.#activation.settled();
+    const proof = await guard.proof(trial.ways, () => trials.current !== trial);
+    await turns.run(async () => {
+      if (proof === undefined || trials.current !== trial) return;
+      await trials.confirm(trial.id);
+      log.info(`configuration ${trial.id} stays: ${proof}`);
+    });
   }
 
   async #startAnew(next: UserConfig, call: ApplyCall, replied: Promise<void>): Promise<void> {

@@ -17,7 +17,11 @@ import { type ApplyCall, ConfigApplier } from './apply.ts';
 import { LifeControl, type LifeEnd } from './control.ts';
 import { currentConfig, publishConfig } from './current-config.ts';
 import { Sequencer } from './engine.ts';
+import { ConnectivityGuard, type GuardOptions } from './guard.ts';
 import { Trials } from './trials.ts';
+
+/** The network and the callers of a node whose changes are guarded. */
+export type GuardFake = Omit<GuardOptions, 'clock' | 'log'>;
 
 const options = { mode: 'container', diskExists: () => true } as const;
 
@@ -39,12 +43,13 @@ export class ApplyBed {
   readonly applier: ConfigApplier;
   readonly turns = new Mutex();
   readonly #actions: NodeActions;
+  readonly #guard: GuardFake | undefined;
 
   /** A node that runs with `document`, which is stored too. */
-  static async start(document: string): Promise<ApplyBed> {
+  static async start(document: string, guard?: GuardFake): Promise<ApplyBed> {
     const folder = await mkdtemp(join(tmpdir(), 'apply-'));
     await mkdir(folder, { recursive: true });
-    const bed = new ApplyBed(folder);
+    const bed = new ApplyBed(folder, guard);
     const loaded = loadUserConfig(Buffer.from(document), options);
     await bed.stored.saveFirst(loaded.bytes);
     publishConfig(bed.store, loaded);
@@ -54,15 +59,16 @@ export class ApplyBed {
   /** The next life of the agent on the same disk, with what that disk says. */
   async restart(): Promise<ApplyBed> {
     this.trials.close();
-    const next = new ApplyBed(this.folder);
+    const next = new ApplyBed(this.folder, this.#guard);
     await next.clock.advance(this.clock.now() - next.clock.now());
     await next.trials.resume();
     publishConfig(next.store, (await next.stored.load())!);
     return next;
   }
 
-  private constructor(folder: string) {
+  private constructor(folder: string, guard: GuardFake | undefined) {
     this.folder = folder;
+    this.#guard = guard;
     const { clock, store, turns } = this;
     const line = (text: string) => void this.lines.push(text);
     const log = { info: line, warn: line, error: line, task: (head: string, text: string) => line(`${head}: ${text}`) };
@@ -87,6 +93,7 @@ export class ApplyBed {
       turns,
       clock,
       log,
+      onCutOff: text => this.events.push(`cut off: ${text}`),
     });
     const supervisor = new Supervisor({ clock, log, logs: new LogBuffers(), events: stream });
     const nothing = async () => {};
@@ -115,6 +122,7 @@ export class ApplyBed {
         sysctls: async ({ machine }) => void this.effects.push(`sysctls ${JSON.stringify(machine?.sysctls)}`),
         restart: async id => void this.effects.push(`restart ${id}`),
       },
+      ...(guard ? { guard: new ConnectivityGuard({ ...guard, clock, log }) } : {}),
     });
   }
 

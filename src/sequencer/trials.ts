@@ -13,6 +13,8 @@ export interface TrialsOptions {
   readonly turns: Mutex;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told when a config is taken back because it cut this node off. */
+  readonly onCutOff?: (message: string) => void;
 }
 
 /** The time to confirm a trial where its caller names none, milliseconds. */
@@ -37,6 +39,7 @@ export class Trials {
   #current: Trial | undefined;
   #cancel: () => void = () => {};
   #revert: (trial: Trial) => Promise<void> = async () => {};
+  #resumed: (trial: Trial) => void = () => {};
 
   constructor(options: TrialsOptions) {
     this.#options = options;
@@ -52,23 +55,29 @@ export class Trials {
     this.#revert = revert;
   }
 
+  /** Sets who looks after a trial of an earlier life that is still running. */
+  onResume(resumed: (trial: Trial) => void): void {
+    this.#resumed = resumed;
+  }
+
   /** Finishes what an earlier life of the agent left; call it before the stored config is read. */
   async resume(): Promise<void> {
-    const { file, clock, log } = this.#options;
+    const { file, clock } = this.#options;
     const trial = await file.load();
     if (!trial) return;
     if (trial.deadline <= clock.now()) {
-      log.warn(`nobody confirmed configuration ${trial.id}: the one before is back`);
+      this.#tell(trial, 'the one before is back');
       await this.#takeBack(trial);
       return;
     }
     this.#arm(trial);
+    this.#resumed(trial);
   }
 
-  /** Records a trial and starts its time. The caller stores the config next. */
-  async begin(running: Uint8Array, stored: Uint8Array | undefined, timeout: number): Promise<Trial> {
+  /** Records a trial and starts its time. The caller stores the config next. `ways` as in `Trial`. */
+  async begin(before: Pick<Trial, 'running' | 'stored'>, timeout: number, ways: Trial['ways'] = []): Promise<Trial> {
     const deadline = this.#options.clock.now() + timeout;
-    const trial: Trial = { id: randomBytes(4).toString('hex'), deadline, running, stored };
+    const trial: Trial = { id: randomBytes(4).toString('hex'), deadline, ...before, ways };
     await this.#options.file.save(trial);
     this.#arm(trial);
     return trial;
@@ -117,7 +126,7 @@ export class Trials {
   async #expire(trial: Trial): Promise<void> {
     const { log } = this.#options;
     if (this.#current !== trial) return;
-    log.warn(`nobody confirmed configuration ${trial.id}: going back to the one before`);
+    this.#tell(trial, 'going back to the one before');
     try {
       await this.#takeBack(trial);
     } catch (error) {
@@ -129,6 +138,18 @@ export class Trials {
     await this.#revert(trial).catch(error => {
       log.error(`the configuration before ${trial.id} is stored but not in use: ${errorMessage(error)}`);
     });
+  }
+
+  #tell({ id, ways }: Trial, what: string): void {
+    const { log, onCutOff } = this.#options;
+    if (ways.length === 0) {
+      log.warn(`nobody confirmed configuration ${id}: ${what}`);
+      return;
+    }
+    const peers = [...new Set(ways.map(({ peer }) => peer))].join(', ');
+    const text = `configuration ${id} cut off ${peers}: neither a call came in nor does the way there answer; ${what}`;
+    log.error(text);
+    onCutOff?.(text);
   }
 
   async #takeBack({ stored: bytes }: Trial): Promise<void> {

@@ -24,7 +24,12 @@ export interface ConfigSources {
  * Says what config, kernel command line and defaults want of links, addresses, routes and operators
  * (spec/network.md §2–§5). All four in one turn, so that no plan ever sees half a config.
  */
-export function deviceConfigController({ network, cmdline, problems }: ConfigSources): Controller {
+export function deviceConfigController({
+  network,
+  cmdline,
+  problems,
+  isContainer,
+}: ConfigSources & { readonly isContainer: boolean }): Controller {
   const shared = { namespace: LAYERS_NAMESPACE, kind: 'shared' } as const;
   return {
     name: 'network.DeviceConfigController',
@@ -46,7 +51,9 @@ export function deviceConfigController({ network, cmdline, problems }: ConfigSou
       );
       ctx.writeAll(AddressSpecs, byId(addressSpecs(devices), addressId), LAYERS_NAMESPACE);
       ctx.writeAll(RouteSpecs, byId(routeSpecs(devices), routeId), LAYERS_NAMESPACE);
-      ctx.writeAll(OperatorSpecs, byId(operatorSpecs(devices), operatorId), LAYERS_NAMESPACE);
+      // Before a container has its config, its links have what its runtime gave them (spec/network.md §1).
+      const operators = isContainer && !config ? [] : operatorSpecs(devices);
+      ctx.writeAll(OperatorSpecs, byId(operators, operatorId), LAYERS_NAMESPACE);
     },
   };
 }

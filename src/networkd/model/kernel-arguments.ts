@@ -26,6 +26,12 @@ export function ignoredLinks(cmdline: KernelArguments): ReadonlySet<string> {
   return new Set(cmdline.all('talos.network.interface.ignore'));
 }
 
+/** Whether DHCP servers are asked for an MTU: that of Azure does not answer who does (spec/network.md §5.5). */
+export function asksMtu(cmdline: KernelArguments): boolean {
+  const platform = cmdline.first('talos.platform');
+  return platform !== undefined && platform !== 'azure';
+}
+
 /** Reads the first `ip=`; nothing for every form that sets no fixed address (spec/network.md §9). */
 export function readIpArgument(cmdline: KernelArguments, links: readonly LinkSnapshot[]): IpArgument | undefined {
   const fields = cmdline.first('ip')?.split(':') ?? [];
