@@ -1,3 +1,4 @@
+import type { SecureServerOptions } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   type ConnectionInjector,
@@ -81,6 +82,7 @@ export class GrpcServer {
     this.#server = new Server({ ...SERVER_OPTIONS, 'grpc.max_concurrent_streams': options.maxStreams ?? MAX_STREAMS });
     for (const method of options.methods) this.#register(method);
     answerUnknownPaths(this.#server, call => this.#unknown(call));
+    keepBlanksInHeaders(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -265,13 +267,24 @@ function wire(status: StatusError): { code: number; details: string } {
   return { code: status.code, details: status.message };
 }
 
-/** Where grpc-js 1.14 looks a path up. It has no public place for paths that nobody registered (spec/api.md §1.7). */
-interface HandlerLookup {
+/** What grpc-js 1.14 has no public place for. */
+interface ServerInternals {
+  /** Looks a path up; also those that nobody registered (spec/api.md §1.7). */
   _retrieveHandler(path: string): unknown;
+  /** Options of each HTTP/2 session. */
+  readonly commonServerOptions: SecureServerOptions;
+}
+
+/**
+ * A client that is given `-n "a, b"` sends ` b`. HTTP/2 drops a field whose value begins with a blank, and a call
+ * without `nodes` is served here: it would shut down the wrong node.
+ */
+function keepBlanksInHeaders(server: Server): void {
+  Object.assign((server as unknown as ServerInternals).commonServerOptions, { strictFieldWhitespaceValidation: false });
 }
 
 function answerUnknownPaths(server: Server, answer: (call: UnknownCall) => void): void {
-  const lookup = server as unknown as HandlerLookup;
+  const lookup = server as unknown as ServerInternals;
   const registered = lookup._retrieveHandler.bind(server);
   lookup._retrieveHandler = path =>
     registered(path) ?? { func: answer, serialize: identity, deserialize: identity, type: 'bidi', path };

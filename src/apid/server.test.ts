@@ -139,6 +139,19 @@ describe('a call with nodes', () => {
     ]);
   });
 
+  test('blanks round a name, as in -n "a, b", do not change who is meant', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const client = await bed.client(first);
+    expect(summary(await version(client, nodes(first.ip, ` ${second.ip}`)))).toEqual(
+      [
+        [first.ip, 'v1'],
+        [second.ip, 'v2'],
+      ].sort(),
+    );
+    expect(summary(await version(client, nodes(` ${second.ip} `)))).toEqual([[second.ip, 'v2']]);
+    expect(await failureOf(version(client, nodes(' ')))).toEqual({ code: 13, details: 'invalid target ""' });
+  });
+
   test('a bad target fails the whole call before any node is asked', async () => {
     const node = await start('v1');
     const client = await bed.client(node);
@@ -169,7 +182,7 @@ describe('a call with nodes', () => {
     expect(summary(await version(client, nodes(alias)))).toEqual([
       [
         alias,
-        `rpc error: code = Unavailable desc = connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate is valid for ${other.ip}, not ${alias}"`,
+        `rpc error: code = Unavailable desc = connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate is valid for ${other.ip}, fd00::2, not ${alias}"`,
       ],
     ]);
   });

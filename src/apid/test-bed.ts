@@ -67,7 +67,7 @@ export class Bed {
     const ip = this.address();
     const dnsNames = ['bed-node'];
     const certificates = new NodeCertificates({
-      names: () => ({ dnsNames, ips: [ip] }),
+      names: () => ({ dnsNames, ips: [ip, 'fd00::2'] }),
       issue: localIssuer(this.ca, systemClock),
       log: silentLogger,
       clock: systemClock,

@@ -2,6 +2,7 @@ import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { osErrorText } from '../../lib/errors.ts';
+import { parseIp } from '../../lib/ip.ts';
 import { type StatusError, statusError } from '../status.ts';
 
 /** Port of every node's apid. */
@@ -87,9 +88,14 @@ export function nameMismatch(host: string, socket: TLSSocket): string | undefine
   if (matches !== undefined) return undefined;
   const kind = isAddress ? 'IP Address:' : 'DNS:';
   const names = (certificate.subjectAltName ?? '').split(', ').filter(name => name.startsWith(kind));
-  const list = names.map(name => name.slice(kind.length)).join(', ');
+  const list = names.map(name => plainName(name.slice(kind.length))).join(', ');
   const failed = (reason: string) => `tls: failed to verify certificate: x509: ${reason}`;
   if (list !== '') return failed(`certificate is valid for ${list}, not ${host}`);
   if (isAddress) return failed(`cannot validate certificate for ${host} because it doesn't contain any IP SANs`);
   return failed(`certificate is not valid for any names, but wanted to match ${host}`);
+}
+
+/** OpenSSL writes IPv6 addresses out in full and in capitals. */
+function plainName(name: string): string {
+  return parseIp(name)?.text ?? name;
 }
