@@ -58,7 +58,7 @@ export interface NodeLife {
   readonly applier: ConfigApplier;
   readonly trials: Trials;
   readonly stored: StoredConfig;
-  /** Gives back what this life took from the machine: environment, mounts, timers. */
+  /** Gives back what this life took from the machine: environment, trusted authorities, mounts, timers. */
   release(): Promise<void>;
 }
 
@@ -75,6 +75,7 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
   const mounts = bindMounts(exec);
   const files = new UserFiles({ paths, mounts });
   const environment = new UserEnvironment(process.env);
+  const authorities = new TrustedAuthorities();
   const reset = async (own: string) => {
     await options.beforeReset();
     await emptyFolder(own);
@@ -85,7 +86,7 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
     tag: options.tag,
     ...(handedOver ? { handedOver } : {}),
     ...(stateFolder === undefined ? {} : { resetState: () => reset(stateFolder) }),
-    authorities: new TrustedAuthorities(),
+    authorities,
   };
   const actions = nodeActions(domains);
   const control = new LifeControl({ sequencer, actions, supervisor, stored, log, onEnd: options.onEnd });
@@ -101,6 +102,7 @@ export function nodeLife(options: NodeLifeOptions): NodeLife {
   const release = async () => {
     trials.close();
     environment.apply({});
+    authorities.release();
     await files.release();
   };
   return { actions, control, applier, trials, stored, release };

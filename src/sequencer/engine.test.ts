@@ -146,7 +146,7 @@ describe('Sequencer', () => {
       'task shutdown STOP',
       'phase shutdown STOP',
       'sequence shutdown STOP',
-      'sequence shutdown NOOP FATAL: sequence failed: error running phase shutdown in shutdown sequence: unix.Reboot(4321fedc)',
+      'sequence shutdown NOOP FATAL: sequence failed: error running phase 1 in shutdown sequence: task 1/1: failed, unix.Reboot(4321fedc)',
     ]);
     expect(sequencer.current).toBeUndefined();
   });

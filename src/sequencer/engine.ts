@@ -63,6 +63,12 @@ interface Running {
   end(): void;
 }
 
+/** The power command that a task ended a sequence with, and how that reads in the sequence's last event. */
+interface PowerEnd {
+  readonly command: PowerCommand;
+  readonly text: string;
+}
+
 const DEFAULT_TASK_DEADLINE = 5 * 60_000;
 const ABANDON_AFTER = 10_000;
 const TAKEOVER_PATIENCE = 60_000;
@@ -180,12 +186,12 @@ export class Sequencer {
     const started = clock.monotonic();
     log.info(`${sequence.name} sequence: ${sequence.phases.length} phase(s)`);
     events.sequence(sequence.name, 'START');
-    let command: PowerCommand | undefined;
+    let end: PowerEnd | undefined;
     try {
       for (const [index, phase] of sequence.phases.entries()) {
-        command = await this.#runPhase(sequence, phase, index, progress, signal);
+        end = await this.#runPhase(sequence, phase, index, progress, signal);
         signal.throwIfAborted();
-        if (command) break;
+        if (end) break;
       }
     } catch (error) {
       log.info(`${sequence.name} sequence: failed`);
@@ -194,14 +200,10 @@ export class Sequencer {
       throw error;
     }
     events.sequence(sequence.name, 'STOP');
-    if (!command) log.info(`${sequence.name} sequence: done: ${formatDuration(clock.monotonic() - started)}`);
+    if (!end) log.info(`${sequence.name} sequence: done: ${formatDuration(clock.monotonic() - started)}`);
     // Clients of this API learn of a reboot from an error event, so a sequence that ends in one publishes it (§2.4).
-    else
-      events.sequence(sequence.name, 'NOOP', {
-        code: 'FATAL',
-        message: `sequence failed: ${restartText(progress, command)}`,
-      });
-    return command;
+    else events.sequence(sequence.name, 'NOOP', { code: 'FATAL', message: `sequence failed: ${end.text}` });
+    return end?.command;
   }
 
   /** Runs one phase; where the sequence repeats failed phases, until it succeeds or is cancelled. */
@@ -211,13 +213,13 @@ export class Sequencer {
     index: number,
     progress: SequenceProgress,
     signal: AbortSignal,
-  ): Promise<PowerCommand | undefined> {
+  ): Promise<PowerEnd | undefined> {
     const { log, clock } = this.#options;
     for (let attempt = 1, pause = FIRST_REPEAT; ; attempt++, pause = Math.min(pause * 2, LAST_REPEAT)) {
       try {
-        const command = await this.#attemptPhase(sequence, phase, index, progress, signal);
+        const end = await this.#attemptPhase(sequence, phase, index, progress, signal);
         progress.failure = undefined;
-        return command;
+        return end;
       } catch (error) {
         if (!sequence.repeatsFailedPhases || signal.aborted) throw error;
         progress.failure = { message: errorMessage(error), since: progress.failure?.since ?? clock.now(), attempt };
@@ -233,7 +235,7 @@ export class Sequencer {
     index: number,
     progress: SequenceProgress,
     signal: AbortSignal,
-  ): Promise<PowerCommand | undefined> {
+  ): Promise<PowerEnd | undefined> {
     const { events, log, clock } = this.#options;
     const head = `phase ${phase.name} (${index + 1}/${sequence.phases.length})`;
     const started = clock.monotonic();
@@ -248,17 +250,23 @@ export class Sequencer {
       ),
     );
     events.phase(phase.name, 'STOP');
+    const where = (position: number) =>
+      `error running phase ${index + 1} in ${sequence.name} sequence: task ${position + 1}/${total}: failed`;
     for (const [position, result] of results.entries()) {
       if (result.status === 'rejected') {
         log.info(`${head}: failed`);
-        const where = `error running phase ${index + 1} in ${sequence.name} sequence: task ${position + 1}/${total}: failed`;
         if (signal.aborted) throw signal.reason;
-        throw new TalosdError('unknown', `${where}, ${errorMessage(result.reason)}`, { cause: result.reason });
+        throw new TalosdError('unknown', `${where(position)}, ${errorMessage(result.reason)}`, {
+          cause: result.reason,
+        });
       }
     }
-    const command = results.map(result => (result.status === 'fulfilled' ? result.value : undefined)).find(Boolean);
-    if (!command) log.info(`${head}: done, ${formatDuration(clock.monotonic() - started)}`);
-    return command;
+    for (const [position, result] of results.entries()) {
+      const command = result.status === 'fulfilled' && result.value;
+      if (command) return { command, text: `${where(position)}, unix.Reboot(${powerCommands[command].toString(16)})` };
+    }
+    log.info(`${head}: done, ${formatDuration(clock.monotonic() - started)}`);
+    return undefined;
   }
 
   async #runTask(
@@ -326,8 +334,4 @@ export class Sequencer {
       cancelAbandon();
     }
   }
-}
-
-function restartText(progress: SequenceProgress, command: PowerCommand): string {
-  return `error running phase ${progress.phase} in ${progress.name} sequence: unix.Reboot(${powerCommands[command].toString(16)})`;
 }

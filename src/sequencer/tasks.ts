@@ -38,7 +38,7 @@ export interface TaskDomains {
   readonly handedOver?: LoadedConfig;
   /** Empties what is this node's own; absent where a reset only ends the node. */
   readonly resetState?: () => Promise<void>;
-  readonly files: UserFiles;
+  readonly files: Pick<UserFiles, 'write'>;
   readonly environment: UserEnvironment;
   readonly authorities: TrustedAuthorities;
   readonly mounts: BindMounts;
@@ -161,10 +161,11 @@ async function writeOsRelease({ paths, mounts, tag, log }: TaskDomains): Promise
   paths.addFile(target);
   const source = paths.isIdentity ? '/system/etc/os-release' : paths.toHost(target);
   await mkdir(dirname(source), { recursive: true });
-  await atomicWrite(source, osRelease(tag), 0o644);
-  if (!paths.isIdentity) return;
+  if (!paths.isIdentity) return atomicWrite(source, osRelease(tag), 0o644);
   try {
-    if (await mounts.isBound(source, target)) return;
+    // Left by an earlier life of the agent: nothing can be mounted over a mounted file that is replaced underneath.
+    if (await mounts.isBound(source, target)) await mounts.unbind(target);
+    await atomicWrite(source, osRelease(tag), 0o644);
     await mounts.bind(source, target);
   } catch (error) {
     log.warn(`failed to create bind mount for ${target}: ${errorMessage(error)}`);

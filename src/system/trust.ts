@@ -18,6 +18,12 @@ export class TrustedAuthorities {
     setDefaultCACertificates([...this.#own, ...found]);
     return found.size;
   }
+
+  /** Believes nobody but whom the process began with: what one life of the agent trusted is not the next one's. */
+  release(): void {
+    if (this.#own) setDefaultCACertificates([...this.#own]);
+    this.#own = undefined;
+  }
 }
 
 function isCertificate(pem: string): boolean {
