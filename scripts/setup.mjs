@@ -57,6 +57,7 @@ const SYSTEM_PACKAGES = [
   ['dnsmasq-base', '/usr/sbin/dnsmasq'],
   ['busybox', '/usr/bin/busybox', '/bin/busybox'],
   ['dhcpcd-base', '/usr/sbin/dhcpcd', '/sbin/dhcpcd'],
+  ['tcpdump', '/usr/bin/tcpdump', '/usr/sbin/tcpdump'],
   ['iputils-arping', '/usr/bin/arping', '/usr/sbin/arping'],
 ];
 

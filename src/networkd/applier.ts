@@ -16,8 +16,8 @@ export interface ObservedNetwork {
   readonly snapshot: NetworkSnapshot;
   /** Calls back after each change; the returned function ends that. */
   onChange(listener: (snapshot: NetworkSnapshot) => void): () => void;
-  /** Lists now. */
-  refresh(): Promise<void>;
+  /** Does what changes the network, and lists it when that is done. */
+  during(change: () => Promise<void>): Promise<void>;
 }
 
 /** What the applier works with. */
@@ -69,11 +69,12 @@ export class NetworkApplier {
     const owned = without(plan.owned, this.#waiting());
     await ownership.save(owned);
     if (operations.length > 0) {
-      const fresh = operations.filter(operation => !this.#held.has(renderOperation(operation)));
+      const fresh = operations.filter(operation => !this.#isRetried(operation));
       if (fresh.length > 0) log.info(`changing the network: ${summary(fresh)}`);
-      const refusals = await applyOperations(exec, operations);
-      await this.#hold(operations, refusals, owned);
-      await network.refresh();
+      await network.during(async () => {
+        const refusals = await applyOperations(exec, operations);
+        await this.#hold(operations, refusals, owned);
+      });
     }
     const refused = [...this.#held.values()].map(({ refusal }) => ({
       message: describe(refusal),
@@ -88,6 +89,16 @@ export class NetworkApplier {
   #forget(lines: ReadonlySet<string>): void {
     if (this.#held.size === 0) return;
     this.#held = new Map([...this.#held].filter(([line]) => lines.has(line)));
+  }
+
+  /** Whether the operation was refused before, or stands on a link that was. */
+  #isRetried(operation: Operation): boolean {
+    if (this.#held.size === 0) return false;
+    if (this.#held.has(renderOperation(operation))) return true;
+    const links = new Set(linksOf(operation));
+    return [...this.#held.values()].some(
+      ({ refusal: { operation: refused } }) => refused.kind === 'create-link' && links.has(refused.name),
+    );
   }
 
   /** What is not to be tried yet. */

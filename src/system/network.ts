@@ -46,6 +46,8 @@ export class NetworkObserver {
   #scheduled: (() => void) | undefined;
   #monitor: RunningProgram | undefined;
   #stopped = false;
+  /** Changes of our own that are under way. */
+  #changing = 0;
 
   constructor(options: NetworkObserverOptions) {
     this.#clock = options.clock;
@@ -80,6 +82,17 @@ export class NetworkObserver {
   onChange(listener: (snapshot: NetworkSnapshot) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** Does what changes the network, and lists it then: nothing is listed while it is half changed. */
+  async during(change: () => Promise<void>): Promise<void> {
+    this.#changing++;
+    try {
+      await change();
+    } finally {
+      this.#changing--;
+      await this.refresh();
+    }
   }
 
   /** Lists the network now: for a caller that has just changed it. */
@@ -152,6 +165,7 @@ export class NetworkObserver {
     if (this.#stopped) return;
     this.#scheduled ??= this.#clock.after(milliseconds, () => {
       this.#scheduled = undefined;
+      if (this.#changing > 0) return; // listed at its end
       void this.refresh().then(() => {
         if (!this.#hasPrograms) this.#schedule(POLL);
       });

@@ -1,5 +1,4 @@
 import { LineCalls } from './line-calls.ts';
-import type { TestLan } from './netns.ts';
 import { project } from './node.ts';
 import { RunningProcess } from './process.ts';
 
@@ -16,7 +15,7 @@ export class Ctl {
   readonly #process: RunningProcess;
   readonly #calls: LineCalls<CtlResult>;
 
-  constructor(lan: TestLan, talosconfig: string) {
+  constructor(lan: { command(...words: string[]): [string, ...string[]] }, talosconfig: string) {
     this.#talosconfig = talosconfig;
     const [program, ...args] = lan.command(process.execPath, `${project}/test/support/ctl-process.ts`);
     this.#process = new RunningProcess(program, args, { input: 'pipe' });

@@ -13,6 +13,10 @@ export interface MachinePlan {
   readonly folder: string;
   /** The kernel command line that it sees. */
   readonly commandLine: string;
+  /** The network namespace that is its network; without it, one of its own with nothing but a loopback. */
+  readonly namespace?: string;
+  /** Files in its root, text by path. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Addresses besides 127.0.0.1 that its loopback has. */
   readonly addresses?: readonly string[];
   /** What an HTTP server inside answers, by path: statuses with bodies, used up until the last one. */
@@ -25,13 +29,14 @@ export interface MachinePlan {
 
 /**
  * Starts an agent with `PLATFORM=auto` on a machine of its own: mounts, network, processes and host name are its own, its
- * root is a layer over the host's that is thrown away, it has no disks, may not write to /proc and /sys and may set no clock.
+ * root is a layer over the host's that is thrown away, it has no disks, may write to /proc and /sys only what is its own
+ * network and name, and may set no clock.
  * Its output is the agent's log. Killing the process ends everything inside.
  */
 export function startMachine(plan: MachinePlan): RunningProcess {
   const namespaces = [
     '--mount',
-    '--net',
+    ...(plan.namespace === undefined ? ['--net'] : []),
     '--pid',
     '--uts',
     '--ipc',
@@ -41,10 +46,15 @@ export function startMachine(plan: MachinePlan): RunningProcess {
     '--kill-child',
   ];
   const self = new URL(import.meta.url).pathname;
-  return new RunningProcess('unshare', [...namespaces, process.execPath, self, JSON.stringify(plan)]);
+  const words = ['unshare', ...namespaces, process.execPath, self, JSON.stringify(plan)];
+  const [program = '', ...args] =
+    plan.namespace === undefined ? words : ['ip', 'netns', 'exec', plan.namespace, ...words];
+  return new RunningProcess(program, args);
 }
 
 const CAPABILITIES_WITHHELD = ['sys_time', 'sys_module', 'sys_rawio', 'sys_boot'].map(name => `-${name}`).join(',');
+/** Settings of the kernel that each namespace has for itself. */
+const OWN_SETTINGS = ['proc/sys/net', 'proc/sys/kernel/hostname', 'proc/sys/kernel/domainname'];
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom'];
 
 function run(program: string, ...args: string[]): void {
@@ -53,18 +63,21 @@ function run(program: string, ...args: string[]): void {
 }
 
 /** The machine's root folder, with everything mounted. */
-function makeRoot({ folder, commandLine }: MachinePlan): string {
+function makeRoot({ folder, commandLine, files = {} }: MachinePlan): string {
   run('mount', '-t', 'tmpfs', 'tmpfs', folder);
   const [upper, work, root] = ['upper', 'work', 'root'].map(name => join(folder, name)) as [string, string, string];
   for (const each of [upper, work, root]) mkdirSync(each);
   run('mount', '-t', 'overlay', '-o', `lowerdir=/,upperdir=${upper},workdir=${work}`, 'overlay', root);
-  run('mount', '-t', 'proc', '-o', 'ro', 'proc', join(root, 'proc'));
+  run('mount', '-t', 'proc', 'proc', join(root, 'proc'));
+  for (const own of OWN_SETTINGS) run('mount', '--bind', join(root, own), join(root, own));
+  run('mount', '-o', 'remount,bind,ro', join(root, 'proc'));
   run('mount', '-t', 'sysfs', '-o', 'ro', 'sysfs', join(root, 'sys'));
   for (const each of ['dev', 'run', 'tmp']) run('mount', '-t', 'tmpfs', 'tmpfs', join(root, each));
   for (const device of DEVICES) {
     writeFileSync(join(root, 'dev', device), '');
     run('mount', '--bind', join('/dev', device), join(root, 'dev', device));
   }
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(root, path), text);
   writeFileSync(join(folder, 'cmdline'), `${commandLine}\n`);
   run('mount', '--bind', join(folder, 'cmdline'), join(root, 'proc/cmdline'));
   return root;

@@ -29,13 +29,14 @@ export class TestNetworkd {
   readonly #folder: string;
   readonly #process: RunningProcess;
 
-  /** Starts it and waits for its first whole turn, where it is to have one. */
+  /** Starts it, with a `machine.network` where there is one, and waits for its first whole turn. */
   static async start(
     station: TestStation,
     folder: string,
-    { mode = 'manage', commandLine = '' }: { mode?: 'manage' | 'observe'; commandLine?: string } = {},
+    { mode = 'manage', commandLine = '', config }: { mode?: string; commandLine?: string; config?: object } = {},
   ): Promise<TestNetworkd> {
     const networkd = new TestNetworkd(station, folder, [mode, commandLine]);
+    if (config) await networkd.use(config);
     await networkd.event(({ configured }) => configured === true);
     return networkd;
   }

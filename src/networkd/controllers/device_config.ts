@@ -1,6 +1,7 @@
 import type { MachineConfig } from '../../config/schema/config.ts';
 import { MACHINE_CONFIG_ID, MachineConfigs } from '../../resources/config/machine_config.ts';
 import { AddressSpecs, addressId } from '../../resources/network/address_spec.ts';
+import { DEVICE_SOURCE_ID, DeviceSources } from '../../resources/network/device_source.ts';
 import { LAYERS_NAMESPACE, type Layered, layeredId } from '../../resources/network/layer.ts';
 import { LinkSpecs } from '../../resources/network/link_spec.ts';
 import { OperatorSpecs, operatorId } from '../../resources/network/operator_spec.ts';
@@ -34,15 +35,19 @@ export function deviceConfigController({
   return {
     name: 'network.DeviceConfigController',
     inputs: [input(MachineConfigs, { id: MACHINE_CONFIG_ID })],
-    outputs: [LinkSpecs, AddressSpecs, RouteSpecs, OperatorSpecs].map(type => output(type, shared)),
+    outputs: [
+      ...[LinkSpecs, AddressSpecs, RouteSpecs, OperatorSpecs].map(type => output(type, shared)),
+      output(DeviceSources, { namespace: LAYERS_NAMESPACE }),
+    ],
     sources: [onLinksChange(network)],
     reconcile(ctx) {
-      const config: MachineConfig | undefined = ctx.find(MachineConfigs, MACHINE_CONFIG_ID)?.spec.config;
+      const found = ctx.find(MachineConfigs, MACHINE_CONFIG_ID);
+      const config: MachineConfig | undefined = found?.spec.config;
       const { links } = network.snapshot;
-      const { devices, problems: found } = buildDevices({ network: config?.machine?.network, cmdline, links });
+      const { devices, problems: wrong } = buildDevices({ network: config?.machine?.network, cmdline, links });
       problems.report(
         'config',
-        found.map(({ message, path }) => ({ message, cause: path })),
+        wrong.map(({ message, path }) => ({ message, cause: path })),
       );
       ctx.writeAll(
         LinkSpecs,
@@ -54,6 +59,7 @@ export function deviceConfigController({
       // Before a container has its config, its links have what its runtime gave them (spec/network.md §1).
       const operators = isContainer && !config ? [] : operatorSpecs(devices);
       ctx.writeAll(OperatorSpecs, byId(operators, operatorId), LAYERS_NAMESPACE);
+      ctx.write(DeviceSources, DEVICE_SOURCE_ID, { config: found?.metadata.version ?? 0 }, LAYERS_NAMESPACE);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type AddressSpec, AddressSpecs, addressId } from '../../resources/network/address_spec.ts';
+import { DEVICE_SOURCE_ID, DeviceSources } from '../../resources/network/device_source.ts';
 import { LAYERS_NAMESPACE, type Layered, layerRank } from '../../resources/network/layer.ts';
 import { type LinkSpec, LinkSpecs } from '../../resources/network/link_spec.ts';
 import { type OperatorSpec, OperatorSpecs, operatorId } from '../../resources/network/operator_spec.ts';
@@ -12,7 +13,7 @@ import type { ResourceType } from '../../runtime/resource.ts';
  * operators and routes all are kept, of those that the kernel cannot tell apart the strongest.
  */
 export function deviceMergeController(): Controller {
-  const types = [LinkSpecs, AddressSpecs, RouteSpecs, OperatorSpecs];
+  const types = [LinkSpecs, AddressSpecs, RouteSpecs, OperatorSpecs, DeviceSources];
   return {
     name: 'network.DeviceMergeController',
     inputs: types.map(type => input(type, { namespace: LAYERS_NAMESPACE })),
@@ -30,6 +31,8 @@ export function deviceMergeController(): Controller {
       ctx.writeAll(RouteSpecs, new Map(routes.map(spec => [routeId(spec), spec])));
       const operators = firsts(strongestFirst<OperatorSpec>(ctx, OperatorSpecs), operatorId);
       ctx.writeAll(OperatorSpecs, new Map(operators.map(spec => [operatorId(spec), spec])));
+      const source = ctx.find(DeviceSources, DEVICE_SOURCE_ID, LAYERS_NAMESPACE)?.spec;
+      if (source) ctx.write(DeviceSources, DEVICE_SOURCE_ID, source);
     },
   };
 }

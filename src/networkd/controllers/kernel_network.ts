@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
-import { MACHINE_CONFIG_ID, MachineConfigs } from '../../resources/config/machine_config.ts';
 import { AddressSpecs } from '../../resources/network/address_spec.ts';
+import { DEVICE_SOURCE_ID, DeviceSources } from '../../resources/network/device_source.ts';
 import { LinkSpecs } from '../../resources/network/link_spec.ts';
 import { RouteSpecs } from '../../resources/network/route_spec.ts';
 import { type Controller, input } from '../../runtime/controller.ts';
@@ -21,20 +21,16 @@ export function kernelNetworkController({ applier, network, clock, onTurn }: Ker
   let cancelRetry = () => {};
   return {
     name: 'network.KernelNetworkController',
-    inputs: [
-      input(MachineConfigs, { id: MACHINE_CONFIG_ID }),
-      input(LinkSpecs),
-      input(AddressSpecs),
-      input(RouteSpecs),
-    ],
+    inputs: [input(DeviceSources, { id: DEVICE_SOURCE_ID }), input(LinkSpecs), input(AddressSpecs), input(RouteSpecs)],
     outputs: [],
     sources: [onNetworkChange(network)],
     async reconcile(ctx) {
       const links = ctx.list(LinkSpecs).map(({ spec }) => spec);
       // Before anything was listed, or merged, there is nothing to compare.
       if (network.snapshot.links.length === 0 || links.length === 0) return;
-      // A new life of the agent: what the former one made stays until there is a config to compare it with.
-      if (!ctx.find(MachineConfigs, MACHINE_CONFIG_ID) && !isNothing(await applier.owned())) return;
+      // A new life of the agent: what the former one made stays until what a config wants can be compared with it.
+      const source = ctx.find(DeviceSources, DEVICE_SOURCE_ID)?.spec;
+      if (!source?.config && !isNothing(await applier.owned())) return;
       const addresses = ctx.list(AddressSpecs).map(({ spec }) => spec);
       const routes = ctx.list(RouteSpecs).map(({ spec }) => spec);
       const retry = await applier.turn({ links, addresses, routes });

@@ -1,6 +1,7 @@
 import type { ResourceType } from '../../runtime/resource.ts';
 import { AddressSpecs } from './address_spec.ts';
 import { AddressStatuses } from './address_status.ts';
+import { DeviceSources } from './device_source.ts';
 import { HostnameSpecs } from './hostname_spec.ts';
 import { HostnameStatuses } from './hostname_status.ts';
 import { LinkSpecs } from './link_spec.ts';
@@ -28,4 +29,5 @@ export const NETWORK_TYPES: readonly ResourceType<never>[] = [
   TimeServerStatuses,
   TimeServerSpecs,
   OperatorSpecs,
+  DeviceSources,
 ];
