@@ -131,7 +131,7 @@ async function qemuArguments(options: VmOptions, initramfs: string, commandSocke
   const line = ['console=ttyS0', 'quiet', 'panic=-1', 'mitigations=off', 'talos.platform=metal', ...kernelArguments];
   const args = ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '1024', '-no-reboot'];
   args.push('-display', 'none', '-serial', 'stdio', '-monitor', 'none');
-  // A serial port would lose interrupts, and with them the channel, on a busy host.
+  // Unlike a serial port this one makes the sender wait for a busy machine.
   args.push('-chardev', `socket,id=commands,path=${commandSocket},server=on,wait=off`);
   args.push('-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=commands,name=commands');
   args.push('-kernel', image.kernel, '-initrd', initramfs, '-append', line.join(' '));
