@@ -136,16 +136,21 @@ export class ValueDecoder {
   #decodeObject(path: string, type: ObjectType, map: YAMLMap): Record<string, unknown> {
     const object: Record<string, unknown> = {};
     const entries = this.entries(path, map);
+    const strangers: Entry[] = [];
     for (const entry of entries) {
       const [name, field] = findField(type, entry.key) ?? [];
       if (name === undefined || !field) {
-        if (!this.#takeStray(path, type, entry, object)) {
-          this.unknownKey(path, type, entry.key, entry.keyNode, entry.value);
-        }
+        strangers.push(entry);
         continue;
       }
       if (name !== entry.key && !this.#acceptAlias(path, name, entry, entries)) continue;
       this.#put(object, name, keyPath(path, name), field.type, entry, field.isSecret);
+    }
+    // after the known keys, so that a map that stands further down does not take the place of a stray entry
+    for (const entry of strangers) {
+      if (!this.#takeStray(path, type, entry, object)) {
+        this.unknownKey(path, type, entry.key, entry.keyNode, entry.value);
+      }
     }
     return object;
   }

@@ -115,11 +115,14 @@ describe('a config that does not load', () => {
   test.each([
     ['', 'c.yaml:1:1: config not found'],
     ['# nothing\n', 'c.yaml:1:1: config not found'],
-    ['{}', 'c.yaml:1:1: missing kind'],
-    ['a: machine', 'c.yaml:1:1: missing kind'],
-    ['- kind', 'c.yaml:1:1: missing kind'],
-    ['machine: {}\n---\nfoo: bar\n', 'c.yaml:3:1: missing kind'],
-    ['kind: ~', 'c.yaml:1:1: missing kind'],
+    ['{}', 'c.yaml:1:1: missing kind; a machine config has the key machine'],
+    ['a: machine', 'c.yaml:1:1: missing kind; a machine config has the key machine'],
+    ['- kind', 'c.yaml:1:1: missing kind; a machine config has the key machine'],
+    ['machine: {}\n---\nfoo: bar\n', 'c.yaml:3:1: missing kind; a machine config has the key machine'],
+    ['machine: {}\n---\n', 'c.yaml:2:4: missing kind; the document is empty'],
+    ['cluster: {}\nMachine: {}', 'c.yaml:1:1: missing kind; did you mean machine in place of Machine?'],
+    ['machin: {}', 'c.yaml:1:1: missing kind; did you mean machine in place of machin?'],
+    ['kind: ~', 'c.yaml:1:1: missing kind; a machine config has the key machine'],
     ['kind: v1alpha1', 'c.yaml:1:1: missing version'],
     ['kind: v1alpha1\nversion: x', 'c.yaml:1:1: missing spec'],
     ['kind: Foo\nversion: v1\nspec: []', 'c.yaml:1:1: missing spec content'],
@@ -220,6 +223,10 @@ describe('what guides show and the schema does not', () => {
     expect(problems('machine: {registries: {mirrors: {a: {endpoints: []}}, a: {endpoints: []}}}')).toEqual([
       'c.yaml:1:55: machine.registries.mirrors.a: mapping key "a" already defined',
     ]);
+    const before = "machine: {registries: {'*': {endpoints: [http://a]}, mirrors: {b: {endpoints: [http://c]}}}}";
+    expect(load(before).config.machine?.registries).toEqual({
+      mirrors: { '*': { endpoints: ['http://a'] }, b: { endpoints: ['http://c'] } },
+    });
   });
 });
 

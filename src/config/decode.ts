@@ -6,6 +6,7 @@ import { resolveScalar } from './scalar.ts';
 import { type MachineConfig, machineConfig } from './schema/config.ts';
 import { field, object, string } from './schema/types.ts';
 import { SourceMap } from './source-map.ts';
+import { nearestKey } from './suggest.ts';
 
 /** How a document is read. */
 export interface DecodeOptions {
@@ -64,7 +65,7 @@ function decodeDocument(decoder: ValueDecoder, document: YamlDocument, stream: Y
   const kind = textOf(top.get('kind'));
   const version = textOf(top.get('version'));
   if (kind === undefined) decoder.fail(top.get('kind') ?? place, 'kind', notText('kind', top.get('kind')));
-  else if (kind === '') missing('missing kind');
+  else if (kind === '') decoder.fail(place, '', { message: 'missing kind', hint: withoutMachine(root, top) });
   else if (version === undefined)
     decoder.fail(top.get('version') ?? place, 'version', notText('version', top.get('version')));
   else if (version === '') missing('missing version');
@@ -92,6 +93,14 @@ function topLevel(root: YAMLMap, stream: YamlStream): Map<string, Node | null> {
     if (isScalar(name)) found.set(String(name.value), follow(value ?? null));
   }
   return found;
+}
+
+/** What is the matter with a document that has neither `machine` nor `kind`: most often the key is misspelled. */
+function withoutMachine(root: Node | null, top: ReadonlyMap<string, Node | null>): string {
+  const meant = [...top.keys()].find(key => nearestKey(key, ['machine']) !== undefined);
+  if (meant !== undefined) return `did you mean machine in place of ${meant}?`;
+  const isEmptyDocument = root === null || (isScalar(root) && textOf(root) === '');
+  return isEmptyDocument ? 'the document is empty' : 'a machine config has the key machine';
 }
 
 /** The text of a scalar, empty for null and absent, undefined for a list or mapping. */

@@ -17,7 +17,7 @@ export class Suggester {
    * spelled alike, or else the section elsewhere that has this very key and fits the value best.
    */
   suggest(path: string, section: ObjectType, key: string, value: Node | null): string | undefined {
-    const near = nearest(key, Object.keys(section.fields));
+    const near = nearestKey(key, Object.keys(section.fields));
     if (near !== undefined) return keyPath(path, near);
     const places = this.#index().get(key) ?? [];
     let best: { path: string; score: number } | undefined;
@@ -68,7 +68,7 @@ function sharedPrefix(left: string, right: string): number {
 }
 
 /** The candidate within a third of its letters of `key`, whatever its case. */
-function nearest(key: string, candidates: readonly string[]): string | undefined {
+export function nearestKey(key: string, candidates: readonly string[]): string | undefined {
   if (key.length > 64) return undefined;
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
