@@ -39,8 +39,13 @@ export class Talosctl {
 
   /** Starts a command that goes on: wait for what it prints, then `stop('SIGINT')` as Ctrl-C does. */
   start(...args: string[]): RunningProcess {
+    return this.startWith({}, ...args);
+  }
+
+  /** The same with further environment variables. */
+  startWith(variables: NodeJS.ProcessEnv, ...args: string[]): RunningProcess {
     const [program, ...words] = this.command(...args);
-    return new RunningProcess(program, words, { env: clientEnvironment() });
+    return new RunningProcess(program, words, { env: { ...clientEnvironment(), ...variables } });
   }
 
   /** Runs a command to its end. */
