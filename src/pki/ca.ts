@@ -8,6 +8,7 @@ import {
   children,
   decodeDer,
   encodeDer,
+  encoded,
   explicit,
   sequence,
   TAG,
@@ -27,6 +28,7 @@ import {
 import {
   decodePrivateKey,
   encodePrivateKey,
+  generateEncodedKey,
   generateKey,
   type KeyAlgorithm,
   keyAlgorithm,
@@ -71,15 +73,18 @@ export interface LeafOptions extends SubjectNames {
 }
 
 const BOTH_USAGES: readonly ExtendedKeyUsage[] = ['serverAuth', 'clientAuth'];
+const SIGNATURE = compact(keyUsage(['digitalSignature']));
+const SERVER_AND_CLIENT = compact(extendedKeyUsage(BOTH_USAGES));
 
 /** A new self-signed certificate authority (machine-config.md §8.1). */
 export async function createCa(options: CaOptions): Promise<PemPair> {
   const { subject, validity, dnsNames = [], ips = [] } = options;
   const key = await generateKey(options.algorithm, options.rsaBits);
   const name = encodeName(subject);
-  const crt = signCertificate(key, { issuer: name, subject: name, validity, publicKey: key }, [
+  const fields = { issuer: name, subject: name, validity, spki: publicKeyDer(key) };
+  const crt = signCertificate(key, signatureAlgorithm(key), fields, [
     keyUsage(['digitalSignature', 'keyCertSign']),
-    extendedKeyUsage(BOTH_USAGES),
+    SERVER_AND_CLIENT,
     certificateAuthority(),
     subjectKeyIdentifier(keyId(key)),
     ...subjectAltName({ dnsNames, ips }),
@@ -93,6 +98,10 @@ export class CertificateAuthority {
   /** The PEM text it was loaded from. */
   readonly crt: Buffer;
   readonly #key: KeyObject;
+  /** What all leaves of this authority have in common, encoded once. */
+  readonly #issuer: Asn1;
+  readonly #algorithm: Asn1;
+  readonly #authorityKeyId: readonly Asn1[];
 
   /** Throws when either half cannot be read or the key is not the certificate's. */
   constructor(pair: PemPair) {
@@ -105,6 +114,10 @@ export class CertificateAuthority {
         'the private key of the certificate authority does not belong to its certificate',
       );
     }
+    const { subject, subjectKeyId } = this.certificate;
+    this.#issuer = compact(subject.asn1);
+    this.#algorithm = compact(signatureAlgorithm(this.#key));
+    this.#authorityKeyId = subjectKeyId ? [compact(authorityKeyIdentifier(subjectKeyId))] : [];
   }
 
   /** The kind of key that certificates of this authority get (machine-config.md §8.1). */
@@ -114,23 +127,24 @@ export class CertificateAuthority {
 
   /** PEM of a leaf for somebody else's key. Issuer is this authority's subject, byte for byte. */
   sign(leaf: LeafOptions): string {
-    const { keyUsages = ['digitalSignature'], extendedKeyUsages = BOTH_USAGES } = leaf;
-    const { subject, validity, publicKey } = leaf;
-    const { subjectKeyId, subject: issuer } = this.certificate;
-    const fields = { issuer: issuer.asn1, subject: nameAsn1(subject), validity, publicKey };
-    return signCertificate(this.#key, fields, [
-      keyUsage(keyUsages),
-      extendedKeyUsage(extendedKeyUsages),
-      ...(subjectKeyId ? [authorityKeyIdentifier(subjectKeyId)] : []),
+    return this.#sign(leaf, publicKeyDer(leaf.publicKey));
+  }
+
+  #sign(leaf: Omit<LeafOptions, 'publicKey'>, spki: Buffer): string {
+    const { subject, validity, keyUsages, extendedKeyUsages } = leaf;
+    const fields = { issuer: this.#issuer, subject: nameAsn1(subject), validity, spki };
+    return signCertificate(this.#key, this.#algorithm, fields, [
+      keyUsages ? keyUsage(keyUsages) : SIGNATURE,
+      extendedKeyUsages ? extendedKeyUsage(extendedKeyUsages) : SERVER_AND_CLIENT,
+      ...this.#authorityKeyId,
       ...subjectAltName(leaf),
     ]);
   }
 
   /** A new key of this authority's kind and a leaf for it. */
   async issue(leaf: Omit<LeafOptions, 'publicKey'>, rsaBits?: number): Promise<PemPair> {
-    const key = await generateKey(this.algorithm, rsaBits);
-    const crt = this.sign({ ...leaf, publicKey: key });
-    return { crt: Buffer.from(crt), key: Buffer.from(encodePrivateKey(key)) };
+    const { spki, pem } = await generateEncodedKey(this.algorithm, rsaBits);
+    return { crt: Buffer.from(this.#sign(leaf, spki)), key: Buffer.from(pem) };
   }
 }
 
@@ -138,12 +152,22 @@ interface CertificateFields {
   readonly issuer: Asn1;
   readonly subject: Asn1;
   readonly validity: Validity;
-  readonly publicKey: KeyObject;
+  /** SubjectPublicKeyInfo. */
+  readonly spki: Buffer;
 }
 
-function signCertificate(key: KeyObject, fields: CertificateFields, extensions: readonly Asn1[]): string {
-  const { issuer, subject, validity, publicKey } = fields;
-  const algorithm = signatureAlgorithm(key);
+/** The same value, encoded once for all certificates that it goes into. */
+function compact(value: Asn1): Asn1 {
+  return encoded(encodeDer(value));
+}
+
+function signCertificate(
+  key: KeyObject,
+  algorithm: Asn1,
+  fields: CertificateFields,
+  extensions: readonly Asn1[],
+): string {
+  const { issuer, subject, validity, spki } = fields;
   const tbs = sequence(
     explicit(0, unsignedInteger(Buffer.from([2]))),
     unsignedInteger(randomBytes(16)),
@@ -151,11 +175,12 @@ function signCertificate(key: KeyObject, fields: CertificateFields, extensions: 
     issuer,
     sequence(time(validity.notBefore), time(validity.notAfter)),
     subject,
-    decodeDer(publicKeyDer(publicKey), 'public key'),
+    encoded(spki),
     explicit(3, sequence(...extensions)),
   );
-  const signature = bitString(signBytes(encodeDer(tbs), key));
-  return encodePem('CERTIFICATE', encodeDer(sequence(tbs, algorithm, signature)));
+  const signed = encodeDer(tbs);
+  const signature = bitString(signBytes(signed, key));
+  return encodePem('CERTIFICATE', encodeDer(sequence(encoded(signed), algorithm, signature)));
 }
 
 function nameAsn1(name: Name | ParsedName): Asn1 {

@@ -64,11 +64,18 @@ export function unsignedInteger(bytes: Buffer): Asn1 {
 
 /** A certificate's time: UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5); whole seconds. */
 export function time(milliseconds: number): Asn1 {
-  const digits = `${new Date(milliseconds).toISOString().replace(/[-:T]|\.\d+/g, '')}`;
-  const year = new Date(milliseconds).getUTCFullYear();
+  const date = new Date(milliseconds);
+  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '');
+  const year = date.getUTCFullYear();
   return year >= 1950 && year < 2050
     ? primitive(TAG.utcTime, Buffer.from(digits.slice(2)))
     : primitive(TAG.generalizedTime, Buffer.from(digits));
+}
+
+/** A constructed value that is encoded already, as it is: its parts are not looked at. */
+export function encoded(der: Buffer): Asn1 {
+  const lengthBytes = (der[1] ?? 0) < 0x80 ? 0 : (der[1] ?? 0) & 0x7f;
+  return node(0, der[0] ?? 0, false, der.subarray(2 + lengthBytes).toString('latin1'));
 }
 
 export function encodeDer(value: Asn1): Buffer {

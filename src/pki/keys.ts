@@ -14,6 +14,13 @@ const MIN_RSA_BITS = 2048;
 const EC_CURVES = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 const generate = promisify(generateKeyPair);
 
+/** How each kind of private key is written. */
+const PRIVATE_KEY_FORMS = {
+  ed25519: { label: 'ED25519 PRIVATE KEY', type: 'pkcs8' },
+  ecdsa: { label: 'EC PRIVATE KEY', type: 'sec1' },
+  rsa: { label: 'RSA PRIVATE KEY', type: 'pkcs1' },
+} as const;
+
 /** A new private key. Runs off the main thread: RSA takes seconds on a slow machine. */
 export async function generateKey(algorithm: KeyAlgorithm, rsaBits = RSA_BITS): Promise<KeyObject> {
   switch (algorithm) {
@@ -23,6 +30,34 @@ export async function generateKey(algorithm: KeyAlgorithm, rsaBits = RSA_BITS): 
       return (await generate('ec', { namedCurve: 'P-256' })).privateKey;
     case 'rsa':
       return (await generate('rsa', { modulusLength: rsaBits })).privateKey;
+  }
+}
+
+/** A new key in its encoded forms: SubjectPublicKeyInfo, and the private half as `encodePrivateKey` writes it. */
+export interface EncodedKey {
+  readonly spki: Buffer;
+  readonly pem: string;
+}
+
+/** A new key of which only the encoded forms are wanted: they too are made off the main thread. */
+export async function generateEncodedKey(algorithm: KeyAlgorithm, rsaBits = RSA_BITS): Promise<EncodedKey> {
+  const { publicKey, privateKey } = await generateEncoded(algorithm, rsaBits);
+  return { spki: publicKey, pem: encodePem(PRIVATE_KEY_FORMS[algorithm].label, privateKey) };
+}
+
+function generateEncoded(algorithm: KeyAlgorithm, modulusLength: number) {
+  const publicKeyEncoding = { format: 'der', type: 'spki' } as const;
+  const privateKeyEncoding = <T extends string>(type: T) => ({ format: 'der', type }) as const;
+  const { ed25519, ecdsa, rsa } = PRIVATE_KEY_FORMS;
+  switch (algorithm) {
+    case 'ed25519':
+      return generate('ed25519', { publicKeyEncoding, privateKeyEncoding: privateKeyEncoding(ed25519.type) });
+    case 'ecdsa': {
+      const options = { namedCurve: 'P-256', publicKeyEncoding, privateKeyEncoding: privateKeyEncoding(ecdsa.type) };
+      return generate('ec', options);
+    }
+    case 'rsa':
+      return generate('rsa', { modulusLength, publicKeyEncoding, privateKeyEncoding: privateKeyEncoding(rsa.type) });
   }
 }
 
@@ -42,14 +77,8 @@ export function keyAlgorithm(key: KeyObject): KeyAlgorithm {
  * `RSA PRIVATE KEY` (PKCS#1) (spec/api.md §1.2).
  */
 export function encodePrivateKey(key: KeyObject): string {
-  switch (keyAlgorithm(key)) {
-    case 'ed25519':
-      return encodePem('ED25519 PRIVATE KEY', key.export({ format: 'der', type: 'pkcs8' }));
-    case 'ecdsa':
-      return encodePem('EC PRIVATE KEY', key.export({ format: 'der', type: 'sec1' }));
-    case 'rsa':
-      return encodePem('RSA PRIVATE KEY', key.export({ format: 'der', type: 'pkcs1' }));
-  }
+  const { label, type } = PRIVATE_KEY_FORMS[keyAlgorithm(key)];
+  return encodePem(label, key.export({ format: 'der', type }) as Buffer);
 }
 
 /** PEM of the public half (PKIX inside): `ED25519 PUBLIC KEY`, `EC PUBLIC KEY`, or `PUBLIC KEY` for RSA. */
