@@ -69,8 +69,12 @@ test.each([
   ],
   [['validate', '-m', 'metal'], 'open : no such file or directory'],
   [['validate', '-c', 'x'], 'required flag(s) "mode" not set'],
+  [['validate', '-mmetal', '-c=x'], 'open x: no such file or directory'],
+  [['gen', 'config', 'a', 'https://h', '-o', '/proc/x'], 'mkdir /proc/x: no such file or directory'],
   [['validate', '-m'], 'flag needs an argument: --mode'],
   [['frob'], 'unknown command "frob" for "talosd" (see talosd --help)'],
+  [['--version'], 'unknown flag: --version'],
+  [['gen', '--hours=1', 'ca'], 'unknown flag: --hours'],
   [['gen', 'constructor'], 'unknown command "constructor" for "talosd gen" (see talosd gen --help)'],
 ])('%j fails with its reason', async (argv, text) => {
   expect(await run(...argv)).toEqual(failed(text));
@@ -130,5 +134,7 @@ test('every command has a help', async () => {
     const { code, stdout } = await run(...argv, '--help');
     expect([code, stdout]).toEqual([0, expect.stringContaining(`\nUsage:\n  ${['talosd', ...argv].join(' ')}`)]);
   }
+  expect(await run('gen', 'help', 'ca')).toEqual(await run('gen', 'ca', '--help'));
+  expect(await run('help', 'gen')).toEqual(await run('gen', '--help'));
   expect((await run('images')).stdout.split('\n')).toHaveLength(12);
 });

@@ -125,13 +125,18 @@ export function commandHelp(path: readonly string[], command: Command): string {
   return `${command.help}\n\nUsage:\n  ${usage}\n\nFlags:\n${columns(rows)}`;
 }
 
-/** The text of `--help` of a group of commands. */
+/** One line on each of some commands, by name. */
+export type Summaries = Readonly<Record<string, string>>;
+
+/** The text of `--help` of a group of commands; `elsewhere` are those that are not in the tree. */
 export function groupHelp(
   path: readonly string[],
   node: { summary: string; children: Readonly<Record<string, CommandNode>> },
+  elsewhere: Summaries = {},
 ): string {
   const usage = ['talosd', ...path].join(' ');
-  const rows = Object.entries(node.children).map(([name, child]) => [name, child.summary]);
+  const own = Object.entries(node.children).map(([name, child]) => [name, child.summary]);
+  const rows = [...Object.entries(elsewhere), ...own];
   return `${node.summary}\n\nUsage:\n  ${usage} <command>\n\nCommands:\n${columns(rows)}\nMore about one: ${usage} <command> --help\n`;
 }
 
@@ -171,9 +176,12 @@ function mark(argv: readonly string[], options: readonly OptionSpec[]): string[]
     if (!option.flags.includes('<'))
       for (const flag of option.flags.split(',')) switches.set(flag.trim(), `--${kebab(optionName(option))}`);
   const end = argv.indexOf('--');
-  return argv.map((arg, index) => {
+  return argv.flatMap((arg, index) => {
     const isNegative = /^-\d/.test(arg) && takesValue(argv[index - 1], options);
     if ((end >= 0 && index > end) || !arg.startsWith('-') || arg === '-' || isNegative) return MARK + arg;
+    // `-mcloud`: the value of a short option may follow at once
+    if (arg[1] !== '-' && arg[2] !== '=' && takesValue(arg.slice(0, 2), options) && arg.length > 2)
+      return [arg.slice(0, 2), MARK + arg.slice(2)];
     const equals = arg.indexOf('=');
     if (equals < 0) return arg;
     const [flag, value] = [arg.slice(0, equals), arg.slice(equals + 1)];

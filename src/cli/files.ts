@@ -1,6 +1,7 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { osError } from '../lib/errors.ts';
+import { makeFolders } from '../lib/make-folders.ts';
 import type { Io } from './command.ts';
 
 /** Reads a file named on the command line; errors read `open <path>: <why>`. */
@@ -32,7 +33,7 @@ export async function writeSecret(io: Io, path: string, text: string | Uint8Arra
 /** Makes a folder and its parents. */
 export async function ensureFolder(io: Io, path: string): Promise<void> {
   try {
-    await mkdir(resolve(io.cwd, path), { recursive: true });
+    await makeFolders(resolve(io.cwd, path));
   } catch (error) {
     throw osError('mkdir', path, error);
   }

@@ -51,6 +51,8 @@ async function writeFiles(clusterName: string, endpoint: string, options: Option
   const format = secretsFormat(options.string('talosVersion') ?? '');
   const secretsFile = options.string('withSecrets');
   const given = secretsFile === undefined ? undefined : parseSecrets((await readInput(io, secretsFile)).toString());
+  const folder = options.string('outputDir') || resolve(io.cwd);
+  await ensureFolder(io, folder);
   if (!given) io.stdout.write('generating PKI and tokens\n');
   const now = Date.now();
   const secrets = given ?? (await generateSecrets({ now, format }));
@@ -66,8 +68,6 @@ async function writeFiles(clusterName: string, endpoint: string, options: Option
     registryMirrors,
     persist: options.boolean('persist'),
   };
-  const folder = options.string('outputDir') || resolve(io.cwd);
-  await ensureFolder(io, folder);
   const write = async (name: string, text: string) => {
     await writeSecret(io, join(folder, name), text);
     io.stdout.write(`created ${join(folder, name)}\n`);

@@ -1,5 +1,13 @@
-import { errorMessage } from '../lib/errors.ts';
-import { type CommandNode, commandHelp, groupHelp, type Io, moveLeadingOptions, parseCommand } from './command.ts';
+import { errorMessage, TalosdError } from '../lib/errors.ts';
+import {
+  type CommandNode,
+  commandHelp,
+  groupHelp,
+  type Io,
+  moveLeadingOptions,
+  parseCommand,
+  type Summaries,
+} from './command.ts';
 import { ctl } from './ctl/index.ts';
 
 export type { Io } from './command.ts';
@@ -53,30 +61,35 @@ const TREE: Extract<CommandNode, { children: unknown }> = {
 };
 
 /**
- * Runs what a user typed after `talosd` (all but `run`, which belongs to the composition root) and returns the exit
- * code. Errors go to stderr as they are, without a stack and with one newline at their end (two where the text of
+ * Runs what a user typed after `talosd` and returns the exit code; what the composition root answers itself stands in
+ * `elsewhere`, name to summary, for the help. Errors go to stderr as they are, without a stack and with one newline at their end (two where the text of
  * spec/machine-config.md §13.5 has its own), exit code 1.
  */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+export async function runCli(argv: readonly string[], io: Io, elsewhere: Summaries = {}): Promise<number> {
   try {
-    return await walk(argv, io);
+    return await walk(argv, io, elsewhere);
   } catch (error) {
     io.stderr.write(`${errorMessage(error)}\n`);
     return 1;
   }
 }
 
-async function walk(typed: readonly string[], io: Io): Promise<number> {
+async function walk(typed: readonly string[], io: Io, elsewhere: Summaries): Promise<number> {
   const path: string[] = [];
   let argv = typed;
   let node: CommandNode = TREE;
   while ('children' in node) {
     if (node.leading) argv = moveLeadingOptions(argv, path.length, node.leading);
     const word: string | undefined = argv[path.length];
-    if (word === undefined || word === '--help' || word === '-h' || (word === 'help' && path.length === 0)) {
-      io.stdout.write(groupHelp(path, node));
+    if (word === undefined || word === '--help' || word === '-h') {
+      io.stdout.write(groupHelp(path, node, path.length === 0 ? elsewhere : {}));
       return 0;
     }
+    if (word === 'help') {
+      argv = [...argv.slice(0, path.length), ...argv.slice(path.length + 1), '--help'];
+      continue;
+    }
+    if (word.startsWith('-')) throw new TalosdError('invalid_argument', `unknown flag: ${word.split('=', 1)[0]}`);
     const child: CommandNode | undefined = Object.hasOwn(node.children, word) ? node.children[word] : undefined;
     if (child === undefined) {
       const prefix = ['talosd', ...path].join(' ');

@@ -8,6 +8,7 @@ test.each([
   ['192.168.0.1:2000', 'no scheme specified for the cluster endpoint URL\ntry: "https://192.168.0.1:2000"'],
   ['http://1.2.3.4:2000', 'the control plane endpoint URL should have scheme https://\ntry: "https://1.2.3.4:2000"'],
   ['http://h', 'the control plane endpoint URL should have scheme https://\ntry: "https://h:6443"'],
+  ['foo/bar', 'no scheme and port specified for the cluster endpoint URL\ntry: "https://foo:6443/bar"'],
   ['foo:6443', 'the control plane endpoint URL should have scheme https://\ntry: "https:6443"'],
   ['https://', 'error validating the cluster endpoint URL: hostname must not be blank'],
   ['https://h:70000', 'error validating the cluster endpoint URL: port number must be between 1 and 65535'],

@@ -41,10 +41,10 @@ export function endpointHost(endpoint: string): string {
   return urlHostname(readUrl(endpoint));
 }
 
-/** What a user typed as URL, or, where that fails and no slash is in it, as `host:port`. */
+/** What a user typed as URL, or, where it names no scheme, as `host`, `host:port` or `host/path`. */
 function parseOrHostPort(text: string): GoUrl {
   const { url, error } = parseGoUrl(text);
-  if (url && (url.scheme !== '' || url.host !== undefined || text.includes('/'))) return url;
+  if (url && (url.scheme !== '' || url.host !== undefined || text.startsWith('/'))) return url;
   if (error !== undefined && text.includes('/')) throw bad(`failed to parse the cluster endpoint URL: ${error}`);
   const hostPort = parseGoUrl(`//${text}`);
   if (hostPort.url) return hostPort.url;

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { osError, TalosdError } from '../lib/errors.ts';
+import { makeFolders } from '../lib/make-folders.ts';
 
 /** The errno name of a failed system call (`ENOENT`), also of one that a `TalosdError` was made of; if it is one. */
 export function errnoOf(thrown: unknown): string | undefined {
@@ -65,7 +66,7 @@ export async function emptyFolder(folder: string): Promise<void> {
 
 /** Creates a folder and those above it; the folder itself gets exactly `mode`, also when it was there before. */
 export async function ensureDir(path: string, mode = 0o755): Promise<void> {
-  await mkdir(path, { recursive: true, mode });
+  await makeFolders(path, mode);
   await chmod(path, mode);
 }
 

@@ -1,8 +1,9 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { MachineServiceService } from '../../gen/machine/machine.ts';
 import { osError, TalosdError } from '../../lib/errors.ts';
+import { makeFolders } from '../../lib/make-folders.ts';
 import { streamNodes } from './call-nodes.ts';
 import { extractArchive } from './extract.ts';
 import { ctlCommand, type Session } from './session.ts';
@@ -69,7 +70,7 @@ async function makeFolder(folder: string): Promise<void> {
   if (found && !found.isDirectory()) {
     throw new TalosdError('invalid_argument', `local path ${JSON.stringify(folder)} should be a directory`);
   }
-  await mkdir(folder, { recursive: true }).catch(error => {
+  await makeFolders(folder).catch(error => {
     throw osError('mkdir', folder, error);
   });
 }
