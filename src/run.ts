@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { decodeConfig } from './config/decode.ts';
 import { encodeConfig } from './config/encode.ts';
 import { generateConfig } from './config/generate/configs.ts';
 import { generateSecrets } from './config/generate/secrets.ts';
 import { generateTalosconfig } from './config/generate/talosconfig.ts';
+import { formatProblem } from './config/problem.ts';
 import { renderTalosconfig } from './config/talosconfig.ts';
+import { validateConfig, validationErrorText } from './config/validate.ts';
 import { systemClock } from './lib/clock.ts';
 import { errorMessage, osError, TalosdError } from './lib/errors.ts';
 import { Node, type NodeOptions } from './node.ts';
@@ -16,6 +19,7 @@ import { exec } from './system/exec.ts';
 import { atomicWrite, ensureDir, readFileLimited } from './system/files.ts';
 import { httpFetch } from './system/http.ts';
 import { NodePaths } from './system/paths.ts';
+import { assertPortFree } from './system/port.ts';
 import { systemUuid } from './system/smbios.ts';
 
 const HELP = `Runs a node: as an ordinary process that leaves this machine alone, or, where the environment variable PLATFORM says so,
@@ -95,16 +99,12 @@ async function machineNode(flags: RunFlags, name: string, machine: MachineFacts)
 async function localNode(flags: RunFlags): Promise<number> {
   const state = resolve(flags.state);
   const listenHost = flags.listen ?? '127.0.0.1';
-  await ensureDir(state, 0o700);
   const talosconfig = join(state, 'talosconfig');
-  const configuration = async () => {
-    if (flags.config === undefined) return firstConfig(listenHost, talosconfig);
-    try {
-      return await readFile(flags.config);
-    } catch (error) {
-      throw osError('open', flags.config, error);
-    }
-  };
+  // What cannot work ends here with its reason; a node would only log it and try again.
+  const given = flags.config === undefined ? undefined : await readConfig(flags.config);
+  await assertListenable(listenHost);
+  await ensureDir(state, 0o700);
+  const configuration = async () => given ?? firstConfig(listenHost, talosconfig);
   const options: NodeOptions = {
     platform: localPlatform({ configuration, listenAddress: listenHost }),
     paths: NodePaths.local(state),
@@ -130,6 +130,30 @@ async function localNode(flags: RunFlags): Promise<number> {
       ].join('\n'),
     );
   });
+}
+
+/** The machine config in a file, sound for a node on this machine; notes go to standard error. */
+async function readConfig(file: string): Promise<Uint8Array> {
+  const bytes = await readFile(file).catch(error => {
+    throw osError('open', file, error);
+  });
+  const { config, notes, positions } = decodeConfig(bytes, { file, unknownKeys: 'note' });
+  const checked = validateConfig(config, { mode: 'container', diskExists: () => true, positions });
+  for (const note of [...notes, ...checked.notes]) process.stderr.write(`note: ${formatProblem(note)}\n`);
+  if (checked.problems.length > 0) throw new TalosdError('unknown', validationErrorText(checked.problems));
+  return bytes;
+}
+
+async function assertListenable(host: string): Promise<void> {
+  for (const port of [50000, 50001]) {
+    try {
+      await assertPortFree(host, port);
+    } catch (error) {
+      const isTaken = ((error as TalosdError).cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      const hint = isTaken ? ' (is a node running there? another one takes --listen 127.0.0.2 --state DIR)' : '';
+      throw new TalosdError('unavailable', errorMessage(error) + hint, { cause: error });
+    }
+  }
 }
 
 /** A single-node cluster of its own, and the credentials of its owner beside it. */
@@ -162,7 +186,9 @@ async function follow(options: NodeOptions, onUp: () => void = () => {}): Promis
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
   const ended = new AbortController();
-  node.up(ended.signal).then(onUp, () => {});
+  // A service that was stopped counts as up too, for those that wait for it.
+  const announce = () => isStopping || onUp();
+  node.up(ended.signal).then(announce, () => {});
   for (;;) {
     const { command, config } = await node.run();
     ended.abort();

@@ -76,6 +76,7 @@ const OS_ERROR_TEXTS: Record<string, string> = {
   ENOSPC: 'no space left on device',
   ENOTCONN: 'transport endpoint is not connected',
   ENOTDIR: 'not a directory',
+  ENOTFOUND: 'no such host',
   ENOTEMPTY: 'directory not empty',
   ENXIO: 'no such device or address',
   EOPNOTSUPP: 'operation not supported',

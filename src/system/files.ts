@@ -66,8 +66,12 @@ export async function emptyFolder(folder: string): Promise<void> {
 
 /** Creates a folder and those above it; the folder itself gets exactly `mode`, also when it was there before. */
 export async function ensureDir(path: string, mode = 0o755): Promise<void> {
-  await makeFolders(path, mode);
-  await chmod(path, mode);
+  try {
+    await makeFolders(path, mode);
+    await chmod(path, mode);
+  } catch (error) {
+    throw osError('mkdir', path, error);
+  }
 }
 
 /** Whether something, a dangling link too, has this name. */
