@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditLog } from './apid/audit-log.ts';
 import { Callers } from './apid/callers.ts';
-import { configHandlers, maintenanceGenerate } from './apid/handlers/config.ts';
+import { configHandlers } from './apid/handlers/config.ts';
 import { containerHandlers } from './apid/handlers/containers.ts';
 import { dmesgHandlers } from './apid/handlers/dmesg.ts';
 import { eventHandlers } from './apid/handlers/events.ts';
@@ -16,17 +16,15 @@ import { nodeServiceHandlers } from './apid/handlers/node.ts';
 import { processHandlers } from './apid/handlers/processes.ts';
 import { resourceHandlers } from './apid/handlers/resources.ts';
 import { serviceHandlers } from './apid/handlers/services.ts';
-import { storageHandlers } from './apid/handlers/storage.ts';
 import { timeHandlers } from './apid/handlers/time.ts';
 import { CONTRACT_TAG, versionHandlers } from './apid/handlers/version.ts';
 import type { Handlers } from './apid/local.ts';
-import { MaintenanceServer } from './apid/maintenance.ts';
 import { decodeConfig } from './config/decode.ts';
 import { timeServers } from './config/defaults.ts';
-import { loadUserConfig } from './config/load-user-config.ts';
 import { redactDocument } from './config/redact.ts';
 import type { MachineConfig } from './config/schema/config.ts';
 import { validateConfig, validationErrorText } from './config/validate.ts';
+import { EarlyApi } from './early.ts';
 import { sequencePublisher } from './events/publisher.ts';
 import { EventStream } from './events/stream.ts';
 import { abortable } from './lib/abort.ts';
@@ -68,7 +66,6 @@ import { Store } from './runtime/store.ts';
 import type { LifeEnd } from './sequencer/control.ts';
 import { currentConfig } from './sequencer/current-config.ts';
 import { type SequenceEvents, Sequencer } from './sequencer/engine.ts';
-import type { TaskContext } from './sequencer/sequence.ts';
 import { bootSequence } from './sequencer/sequences/boot.ts';
 import { initializeSequence } from './sequencer/sequences/initialize.ts';
 import { installSequence } from './sequencer/sequences/install.ts';
@@ -80,11 +77,10 @@ import { machinedService } from './services/definitions/machined.ts';
 import { networkdService } from './services/definitions/networkd.ts';
 import { routerdService } from './services/definitions/routerd.ts';
 import { trustdService } from './services/definitions/trustd.ts';
-import { accessLogger, LogBuffers, nodeLogger } from './services/log-buffers.ts';
+import { LogBuffers, nodeLogger } from './services/log-buffers.ts';
 import { Supervisor } from './services/supervisor.ts';
 import { systemDhcpClients } from './system/dhcp.ts';
 import { dialTcp } from './system/dial.ts';
-import { listDisks } from './system/disks.ts';
 import { exec } from './system/exec.ts';
 import { kernelDomainname, kernelHostname } from './system/hostname.ts';
 import { listNetwork } from './system/ip.ts';
@@ -132,6 +128,7 @@ export class Node {
   readonly #networkd: Networkd;
   readonly #callers: Callers;
   readonly #audit: AuditLog;
+  readonly #earlyApi: EarlyApi;
   readonly #handlers: Handlers;
   readonly #life: NodeLife;
   /** What runs from the start until the service takes it over: maintenance mode has no services. */
@@ -185,13 +182,17 @@ export class Node {
     });
     const ownAddress = ownAddresses(this.#network);
     this.#callers = new Callers({ clock, isOwn: address => ownAddress().has(address) });
+    this.#earlyApi = new EarlyApi({
+      ...{ listenHost: options.listenHost, mode: platform.mode, network: this.#network, logs: this.#logs },
+      ...{ audit: this.#audit, log: this.#log, clock, explain: subject => this.#explain(subject) },
+    });
     this.#life = nodeLife({
       events,
       ...{ callers: this.#callers, network: this.#network, kernelArguments: options.kernelArguments },
       ...{ platform, paths, clock, handedOver: options.handedOver, log: this.#log, tag: CONTRACT_TAG },
       ...{ store: this.#store, supervisor: this.#supervisor, sequencer: this.#sequencer, parse: this.#parse },
       validate: loaded => this.#validate(loaded),
-      receiveConfig: context => this.#receiveConfig(context),
+      receiveConfig: context => this.#earlyApi.receive(context),
       takeOverlay: async ({ signal, waitingFor }) => {
         this.#overlay = await acquireOverlay(platform, { signal, waitingFor, log: this.#log }, clock);
         this.#networkd.platformHostnameChanged();
@@ -207,6 +208,7 @@ export class Node {
     this.#engine.start(this.#scope);
     this.#domainname = await kernelDomainname();
     await this.#network.start(this.#early);
+    this.#earlyApi.start(this.#early);
     const { actions, trials, stored } = this.#life;
     const start = async () => {
       await trials.resume();
@@ -360,33 +362,6 @@ export class Node {
       network: networkHandlers({ network: this.#network }),
       time: timeHandlers({ clock, query: ntpQuery(clock), server: () => timeServers(this.#config())[0]! }),
     };
-  }
-
-  async #receiveConfig({ signal, log }: TaskContext): Promise<LoadedConfig> {
-    const { listenHost, clock } = this.#options;
-    const server = new MaintenanceServer({
-      listen: { host: listenHost, port: API_PORT },
-      addresses: () => this.#network.addresses(),
-      hostnames: () => [kernelHostname()],
-      check: bytes => {
-        this.#userConfig(bytes);
-      },
-      disks: storageHandlers({ listDisks }).disks,
-      interfaces: networkHandlers({ network: this.#network }).interfaces,
-      generateConfiguration: maintenanceGenerate(clock),
-      console: { info: log },
-      access: accessLogger(this.#logs, 'machined', clock),
-      audit: this.#audit,
-      log: this.#log,
-      clock,
-    });
-    return this.#userConfig(await server.receive(signal));
-  }
-
-  /** A config that a person brings in maintenance mode. */
-  #userConfig(bytes: Uint8Array): LoadedConfig {
-    const { mode } = this.#options.platform;
-    return loadUserConfig(bytes, { mode, diskExists: existsSync, invalid: 'configuration validation failed' });
   }
 
   #explain(subject: string): Explanation {

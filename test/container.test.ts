@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClusterFiles, editYaml, generateCluster } from './support/cluster.ts';
 import { DockerCluster } from './support/docker.ts';
-import { Cleanup } from './support/node.ts';
-import type { RunningProcess } from './support/process.ts';
+import { Cleanup, talosd } from './support/node.ts';
+import { type RunningProcess, runProcess } from './support/process.ts';
 import { describeWith, program, rootUser } from './support/requires.ts';
 import { ANY_CLIENT, Talosctl } from './support/talosctl.ts';
 
@@ -66,6 +66,13 @@ describeWith([program('dockerd'), program('docker'), rootUser, program('mmdebstr
     await worker.waitFor(({ stderr }) => /--cert-fingerprint '\S+'/.test(stderr));
     expect(worker.stderr).toContain(`talosctl apply-config --insecure --nodes ${second} --file <config.yaml>`);
     const fingerprint = /--cert-fingerprint '(\S+)'/.exec(worker.stderr)?.[1] ?? '';
+    const why = await runProcess(
+      process.execPath,
+      talosd('ctl', 'why', '--insecure', '-n', second, '--cert-fingerprint', fingerprint),
+    );
+    expect(why.stdout).toMatch(
+      /task loadConfig +waiting +\S+ ago +waits for a person to bring a configuration: talosctl apply-config --insecure\n$/,
+    );
     const apply = (file: string, print: string) =>
       client(second).run('apply-config', '--insecure', '--cert-fingerprint', print, '--file', file);
     const another = Buffer.alloc(32).toString('base64');

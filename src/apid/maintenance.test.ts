@@ -5,12 +5,15 @@ import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MachineServiceClient } from '../gen/machine/machine.ts';
 import { DisksResponse } from '../gen/storage/storage.ts';
+import { WhyResponse } from '../gen/talosd/v1/talosd.ts';
 import { systemClock } from '../lib/clock.ts';
 import { TalosdError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { whyHandler } from './handlers/node.ts';
 import { MaintenanceServer } from './maintenance.ts';
 import { failureOf, nodes, raw } from './test-bed.ts';
 
+const WAITING = { subject: 'task loadConfig', state: 'waiting', reason: 'waits for a person', since: 7000 };
 const consoleLines: string[] = [];
 const accessLines: string[] = [];
 const audited: string[] = [];
@@ -34,6 +37,7 @@ beforeEach(async () => {
     generateConfiguration: async () => {
       throw new Error('invalid generate request');
     },
+    why: whyHandler(() => ({ ready: false, chain: [WAITING] })),
     console: { info: line => consoleLines.push(line) },
     access: { info: line => accessLines.push(line) },
     audit: { served: (call, _, status) => audited.push(`${call.head.method?.name} ${status?.message ?? 'OK'}`) },
@@ -102,6 +106,14 @@ test('a machine without a config: what it says, serves and refuses, until a conf
     code: 2,
     details: 'invalid generate request',
   });
+  expect(await refused('/talosd.v1.NodeService/DryRunConfiguration')).toEqual({
+    code: 12,
+    details: 'method DryRunConfiguration not implemented',
+  });
+  const why = WhyResponse.decode(await raw(client, '/talosd.v1.NodeService/Why', nodes('10.5.0.7')));
+  expect(why.messages).toMatchObject([
+    { metadata: undefined, ready: false, chain: [{ ...WAITING, since: { seconds: 7n } }] },
+  ]);
   const disks = await raw(client, '/storage.StorageService/Disks', nodes('10.5.0.7'));
   expect(DisksResponse.decode(disks)).toMatchObject({ messages: [{ metadata: undefined, disks: [{ size: 7n }] }] });
 

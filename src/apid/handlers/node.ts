@@ -63,14 +63,19 @@ export function nodeServiceHandlers({
     confirmConfiguration: async ({ id }) => ({
       messages: [{ metadata: undefined, id: await applier.confirm(id) }],
     }),
-    why: async ({ subject }) => {
-      const { ready, chain } = explain(subject);
-      const causes = chain.map(({ since, ...cause }) => ({
-        ...cause,
-        since: since === undefined ? undefined : timestamp(since),
-      }));
-      return { messages: [{ metadata: undefined, ready, chain: causes }] };
-    },
+    why: whyHandler(explain),
+  };
+}
+
+/** Why alone: also asked of a node that has no config yet. */
+export function whyHandler(explain: (subject: string) => Explanation): NodeServiceHandlers['why'] {
+  return async ({ subject }) => {
+    const { ready, chain } = explain(subject);
+    const causes = chain.map(({ since, ...cause }) => ({
+      ...cause,
+      since: since === undefined ? undefined : timestamp(since),
+    }));
+    return { messages: [{ metadata: undefined, ready, chain: causes }] };
   };
 }
 

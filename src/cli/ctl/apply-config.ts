@@ -5,12 +5,11 @@ import type { TryConfiguration } from '../../gen/talosd/v1/talosd.ts';
 import { osError, TalosdError } from '../../lib/errors.ts';
 import { type ApplyPlan, planApply } from './apply-plan.ts';
 import { callNodes, type FromNode } from './call-nodes.ts';
-import { API_PORT, ApiClient } from './client.ts';
-import { maintenanceCredentials } from './credentials.ts';
 import { momentText } from './format.ts';
+import { INSECURE_OPTIONS } from './insecure-target.ts';
+import { maintenanceClient } from './maintenance-client.ts';
 import { callNodeService, changeReport, isRefused, nodeService } from './node-service.ts';
 import { ctlCommand, type Session } from './session.ts';
-import { checkEndpoint } from './target.ts';
 
 const WHAT = 'error applying new configuration';
 
@@ -42,8 +41,7 @@ export const applyConfigCommand = ctlCommand({
       default: true,
     },
     { flags: '--confirm', help: 'keep the config that is on trial' },
-    { flags: '-i, --insecure', help: 'the node is in maintenance mode: verify nothing but fingerprints' },
-    { flags: '--cert-fingerprint <list>', help: 'accepted certificates of the node (with --insecure)', list: true },
+    ...INSECURE_OPTIONS,
   ],
   async run(session, [word], options) {
     if (word !== undefined && !/^(machineconfigs?|config|mc)$/i.test(word)) {
@@ -117,15 +115,6 @@ export function trialReport(replies: readonly FromNode<TryConfiguration>[]): str
       return `${node}: on trial until ${until}; keep it with: talosd ctl apply-config --confirm -n ${node}\n`;
     });
   return changeReport(replies) + trials.join('');
-}
-
-async function maintenanceClient(
-  session: Session,
-  { node, fingerprints }: { node: string; fingerprints: readonly string[] },
-): Promise<ApiClient> {
-  checkEndpoint(node);
-  const credentials = await maintenanceCredentials(node, API_PORT, fingerprints);
-  return session.adopt(new ApiClient([node], () => credentials, [], session.signal));
 }
 
 async function readConfig(session: Session, file: string): Promise<Buffer> {

@@ -2,6 +2,7 @@ import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import { ApplyMode } from '../../gen/talosd/v1/talosd.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { TalosdError } from '../../lib/errors.ts';
+import { type InsecureTarget, insecureTarget } from './insecure-target.ts';
 
 /** The flags of `apply-config`. */
 export interface ApplyFlags {
@@ -29,7 +30,7 @@ export type ApplyPlan =
       file: string;
       immediate: boolean;
       onReboot: boolean;
-      insecure: { node: string; fingerprints: readonly string[] } | undefined;
+      insecure: InsecureTarget | undefined;
     };
 
 const MODES: Record<string, ApplyMode> = {
@@ -49,7 +50,7 @@ export function planApply(flags: ApplyFlags): ApplyPlan {
     flags.insecure && '--insecure',
   ].filter(name => name !== false);
   if (special.length > 1) throw invalid(`${special[0]} and ${special[1]} exclude each other`);
-  if (flags.fingerprints.length > 0 && !flags.insecure) throw invalid('--cert-fingerprint goes with --insecure only');
+  const insecure = insecureTarget(flags);
 
   if (flags.confirm) {
     if (flags.file !== undefined) throw invalid('--confirm takes no file: it keeps the config that is on trial');
@@ -69,7 +70,7 @@ export function planApply(flags: ApplyFlags): ApplyPlan {
     file: flags.file,
     immediate: mode === ApplyMode.IMMEDIATE,
     onReboot: mode === ApplyMode.ON_REBOOT,
-    insecure: flags.insecure ? { node: onlyNode(flags.nodes), fingerprints: flags.fingerprints } : undefined,
+    insecure,
   };
 }
 
@@ -83,11 +84,6 @@ function chosenMode(flags: ApplyFlags): ApplyMode | undefined {
     throw invalid(`invalid argument ${JSON.stringify(mode)} for "--mode": reboot, immediate or on-reboot`);
   }
   return MODES[mode];
-}
-
-function onlyNode(nodes: readonly string[]): string {
-  if (nodes.length === 1) return nodes[0]!;
-  throw invalid(`insecure mode requires one and only one node, got ${nodes.length}`);
 }
 
 function tryTimeout(text: string): Duration {

@@ -6,7 +6,7 @@ import {
 } from '../../gen/talosd/v1/talosd.ts';
 import { errorMessage, TalosdError } from '../../lib/errors.ts';
 import { callNodes, type FromNode, type NodeMessage } from './call-nodes.ts';
-import type { Method } from './client.ts';
+import type { ApiClient, Method } from './client.ts';
 import { RpcError } from './rpc-error.ts';
 import type { Session } from './session.ts';
 import { formatTable } from './table.ts';
@@ -26,9 +26,10 @@ export async function callNodeService<Request, Message extends NodeMessage>(
   feature: string,
   method: Method<Request, { messages: Message[] }>,
   request: Request,
+  client?: ApiClient,
 ): Promise<FromNode<Message>[]> {
   try {
-    return await callNodes(session, what, method, request);
+    return await callNodes(session, what, method, request, client);
   } catch (error) {
     if (!isUnknownService(error)) throw error;
     const text = `${feature} needs talosd on the node; this one does not know the service, and nothing was done`;
