@@ -3,6 +3,7 @@ import { type Logger as Pino, pino } from 'pino';
 import { ApplyConfigurationRequest, MachineServiceService } from '../gen/machine/machine.ts';
 import { NodeServiceService, TryConfigurationRequest } from '../gen/talosd/v1/talosd.ts';
 import type { Clock } from '../lib/clock.ts';
+import { shortText } from '../lib/short-text.ts';
 import { RotatingFile, type RotatingReadOptions } from '../system/rotating-file.ts';
 import type { ServerCall } from './call.ts';
 import type { Peer } from './handler.ts';
@@ -45,6 +46,8 @@ export interface AuditRecord {
   readonly error?: string;
   /** Nodes of an entry hop that failed, while the call as a whole is OK. */
   readonly failed?: readonly { readonly node: string; readonly outcome: string; readonly error: string }[];
+  /** How many nodes, and how many failed ones, the line had no room for. */
+  readonly omitted?: { readonly nodes: number; readonly failed: number };
   readonly durationMilliseconds: number;
 }
 
@@ -58,6 +61,10 @@ interface AuditNotice {
 }
 
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Callers choose these texts: whole, a few calls would push everything else out, and lines of 64 KiB stop their readers. */
+const LONGEST_ERROR = 1024;
+const LONGEST_NAME = 256;
+const [NODES_ROOM, FAILED_ROOM] = [24 * 1024, 16 * 1024];
 const REFUSED_PER_WINDOW = 20;
 const REFUSED_WINDOW_MILLISECONDS = 10_000;
 
@@ -103,14 +110,18 @@ export class AuditLog {
   /** A call that changes something was sent to the nodes it names, or failed before that. */
   entered(call: ServerCall, status: StatusError | undefined): void {
     const failed = call.fanOut?.failed.map(({ node, status: { code, message } }) => ({
-      node,
+      node: shortText(node, LONGEST_NAME),
       outcome: statusName(code),
-      error: message,
+      error: shortText(message, LONGEST_NAME),
     }));
+    const nodes = within(NODES_ROOM, call.nodes ?? [], node => node.length);
+    const failures = within(FAILED_ROOM, failed ?? [], ({ node, error }) => node.length + error.length);
+    const omitted = { nodes: nodes.omitted, failed: failures.omitted };
     this.#write({
       ...this.#record(call, 'entry', call.fanOut?.request, status),
-      nodes: call.nodes,
-      failed: failed?.length ? failed : undefined,
+      nodes: nodes.kept,
+      failed: failures.kept.length > 0 ? failures.kept : undefined,
+      omitted: omitted.nodes + omitted.failed > 0 ? omitted : undefined,
     });
   }
 
@@ -139,12 +150,12 @@ export class AuditLog {
       time: this.#now(),
       call: call.callId,
       hop,
-      method: path,
+      method: shortText(path, LONGEST_NAME),
       peer,
       claimed: call.hop?.client,
       request: request && requestDigest(path, request, redactConfig),
       outcome: statusName(status?.code ?? 0),
-      error: status?.message,
+      error: status && shortText(status.message, LONGEST_ERROR),
       durationMilliseconds: Number((clock.monotonic() - startedAt) / 1000n) / 1000,
     };
   }
@@ -158,6 +169,16 @@ export class AuditLog {
     if ('outcome' in record && record.outcome === 'OK') this.#log.info(record);
     else this.#log.warn(record);
   }
+}
+
+/** The first items whose characters fit into `room`, and how many are left out. */
+function within<T>(room: number, items: readonly T[], size: (item: T) => number): { kept: T[]; omitted: number } {
+  let used = 0;
+  const kept = items.filter(item => {
+    used += size(item);
+    return used <= room;
+  });
+  return { kept, omitted: items.length - kept.length };
 }
 
 const APPLY = MachineServiceService.applyConfiguration.path;

@@ -10,6 +10,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import type { Clock } from '../lib/clock.ts';
+import { shortEncodedText } from '../lib/short-text.ts';
 import { ServerCall } from './call.ts';
 import type { Peer } from './handler.ts';
 import type { Method } from './methods.ts';
@@ -43,8 +44,12 @@ export interface GrpcServerOptions {
 /** A peer on the node itself, through the unix socket. */
 const UNIX_PEER: Peer = { address: 'unix', subject: '', serial: '' };
 const MAX_STREAMS = 1024;
+/** Their size is limited apart from this: 64 KiB in all, or some 1200 nodes. */
+const MAX_HEADER_FIELDS = 2048;
 /** Bound of the last steps of closing: calls that were given up end, replies leave. */
 const FLUSH_MILLISECONDS = 250;
+/** Of `grpc-message` as it travels: beyond 64 KiB of trailers, clients give up the whole connection with all its calls. */
+const LONGEST_MESSAGE_BYTES = 32 * 1024;
 const identity = (bytes: Buffer): Buffer => bytes;
 const stopping = () => statusError('unavailable', 'the node is shutting down');
 
@@ -82,7 +87,7 @@ export class GrpcServer {
     this.#server = new Server({ ...SERVER_OPTIONS, 'grpc.max_concurrent_streams': options.maxStreams ?? MAX_STREAMS });
     for (const method of options.methods) this.#register(method);
     answerUnknownPaths(this.#server, call => this.#unknown(call));
-    keepBlanksInHeaders(this.#server);
+    acceptNodeLists(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -264,7 +269,7 @@ export class GrpcServer {
 }
 
 function wire(status: StatusError): { code: number; details: string } {
-  return { code: status.code, details: status.message };
+  return { code: status.code, details: shortEncodedText(status.message, LONGEST_MESSAGE_BYTES) };
 }
 
 /** What grpc-js 1.14 has no public place for. */
@@ -276,11 +281,15 @@ interface ServerInternals {
 }
 
 /**
- * A client that is given `-n "a, b"` sends ` b`. HTTP/2 drops a field whose value begins with a blank, and a call
- * without `nodes` is served here: it would shut down the wrong node.
+ * What the `nodes` of a call need of HTTP/2: a client that is given `-n "a, b"` sends ` b`, and fields that begin with a
+ * blank are dropped otherwise (a call without `nodes` is served here: it would shut down the wrong node); and
+ * each node is a field, of which 128 in all would be too few.
  */
-function keepBlanksInHeaders(server: Server): void {
-  Object.assign((server as unknown as ServerInternals).commonServerOptions, { strictFieldWhitespaceValidation: false });
+function acceptNodeLists(server: Server): void {
+  Object.assign((server as unknown as ServerInternals).commonServerOptions, {
+    strictFieldWhitespaceValidation: false,
+    maxHeaderListPairs: MAX_HEADER_FIELDS,
+  });
 }
 
 function answerUnknownPaths(server: Server, answer: (call: UnknownCall) => void): void {

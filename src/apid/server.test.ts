@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Data } from '../gen/common/common.ts';
-import { type MachineServiceClient, VersionResponse } from '../gen/machine/machine.ts';
+import { type MachineServiceClient, ServiceStopRequest, VersionResponse } from '../gen/machine/machine.ts';
 import { anyLogs, Bed, createAuthority, failureOf, nodes, raw, summary, version } from './test-bed.ts';
 import { testHandlers } from './test-handlers.ts';
 
@@ -354,6 +354,32 @@ describe('the audit log', () => {
     expect(direct).toMatchObject({ hop: 'direct', outcome: 'Unknown', error: 'service "none" is not registered' });
     expect(unknown).toMatchObject({ hop: 'direct', method: '/storage.StorageService/Disks', outcome: 'Unknown' });
     expect([rest, others]).toEqual([[], []]);
+  });
+});
+
+describe('long texts that a caller chose', () => {
+  const long = 'x'.repeat(2_000_000);
+  const stop = (client: MachineServiceClient, metadata: Metadata) =>
+    raw(
+      client,
+      '/machine.MachineService/ServiceStop',
+      metadata,
+      Buffer.from(ServiceStopRequest.encode({ id: long }).finish()),
+    );
+
+  test('neither end the connection nor make lines that stop their readers', async () => {
+    const node = await start('v1');
+    const client = await bed.client(node);
+    const { code, details } = await failureOf(stop(client, new Metadata()));
+    expect([code, details.length < 33_000, details.slice(0, 20)]).toEqual([2, true, 'service "xxxxxxxxxxx']);
+    const dead = Array.from({ length: 400 }, () => bed.address());
+    await stop(client, nodes(node.ip, ...dead));
+    expect(summary(await version(client))).toEqual([[undefined, 'v1']]);
+    const lines = (await node.audit()).map(record => JSON.stringify(record));
+    expect(lines.map(line => line.length < 60_000)).toEqual([true, true, true]);
+    const { failed, ...entry } = JSON.parse(lines[2]!) as Record<string, unknown> & { failed: unknown[] };
+    expect(failed.length).toBeGreaterThan(50);
+    expect(entry).toMatchObject({ nodes: [node.ip, ...dead], omitted: { nodes: 0, failed: 401 - failed.length } });
   });
 });
 

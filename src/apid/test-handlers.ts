@@ -24,6 +24,9 @@ export function testHandlers(tag: string): { handlers: Handlers; recorded: Recor
         if (id === 'none') throw new Error(`service "${id}" is not registered`);
         return { messages: [{ metadata: undefined, resp: `Service "${id}" started` }] };
       },
+      serviceStop: async ({ id }) => {
+        throw new Error(`service "${id}" not defined`);
+      },
       memory: async () => {
         throw new TalosdError('not_found', 'no memory', { cause: new Error('secret') });
       },

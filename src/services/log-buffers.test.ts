@@ -89,6 +89,18 @@ test('an overtaken reader goes on at the oldest byte when following and fails ot
   await expect(once.next()).rejects.toThrow('buffer overrun, read position overwritten');
 });
 
+test('no line of a logger is long enough to stop the client that reads it', async () => {
+  const buffers = new LogBuffers();
+  const clock = new FakeClock();
+  const long = '€'.repeat(1_000_000);
+  accessLogger(buffers, 'machined', clock).info(long);
+  nodeLogger(buffers, clock).task('task a (1/1)', long);
+  serviceLogger(buffers, 'machined', clock).warn(long);
+  const lines = (await text(buffers.read('machined', { tailLines: -1, follow: false }))).split('\n').slice(0, -1);
+  expect(lines.map(line => Buffer.byteLength(line) < 64 * 1024)).toEqual([true, true, true]);
+  expect(lines.every(line => line.endsWith('… (983616 more characters)'))).toBe(true);
+});
+
 test('loggers write the lines of the original, and the console gets a copy', async () => {
   const console: string[] = [];
   const logs = new LogBuffers({ console: (id, data) => console.push(`${id}|${Buffer.from(data)}`) });

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { shortText } from '../lib/short-text.ts';
 import { CircularBuffer, type LogReadOptions } from './circular-buffer.ts';
 
 /** Called with every piece of every log, for the console of a node that runs with `debug: true`. */
@@ -84,8 +85,11 @@ class LogDates {
   }
 }
 
+/** Clients stop at a line of 64 KiB and show nothing after it (spec/api.md §3.1); callers choose parts of some lines. */
+const LONGEST_LINE = 16 * 1024;
+
 function lineLogger(logs: LogBuffers, id: string, line: (message: string) => string): Logger {
-  const write = (message: string) => logs.write(id, `${line(message)}\n`);
+  const write = (message: string) => logs.write(id, `${line(shortText(message, LONGEST_LINE))}\n`);
   return { info: write, warn: write, error: write };
 }
 
@@ -101,7 +105,9 @@ export function nodeLogger(logs: LogBuffers, clock: Clock): NodeLogger {
   const dates = new LogDates(clock);
   return {
     ...lineLogger(logs, 'machined', message => `[talos] ${dates.seconds()} ${message}`),
-    task: (head, message) => logs.write('machined', `[talos] ${head}: ${dates.seconds()} ${message}\n`),
+    task: (head, message) => {
+      logs.write('machined', `[talos] ${head}: ${dates.seconds()} ${shortText(message, LONGEST_LINE)}\n`);
+    },
   };
 }
 
