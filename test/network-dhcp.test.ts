@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DhcpAnswer } from './support/dhcp-server.ts';
+import { type Inside, startDnsmasq } from './support/dnsmasq.ts';
 import { TestLan, type TestStation } from './support/netns.ts';
 import { TestNetworkd } from './support/networkd.ts';
 import { Cleanup, project } from './support/node.ts';
@@ -31,14 +32,9 @@ class Bed {
   }
 
   /** dnsmasq on the bridge, or in another namespace on the same network. */
-  async dnsmasq(options: readonly string[], host: { command(...words: string[]): string[] } = this.lan) {
-    const folder = await this.#cleanup.folder('dnsmasq');
-    const fixed = ['--no-daemon', '--conf-file=/dev/null', '--port=0', '--log-dhcp', '--dhcp-authoritative'];
-    const leases = `--dhcp-leasefile=${join(folder, 'leases')}`;
-    const [first = '', ...words] = host.command('dnsmasq', ...fixed, leases, ...options);
-    const server = this.#cleanup.add(new RunningProcess(first, words), each => each.stop('SIGKILL'));
-    await server.waitFor(({ stderr }) => stderr.includes('DHCP, IP range'));
-    return server;
+  async dnsmasq(options: readonly string[], host: Inside = this.lan) {
+    const server = await startDnsmasq(host, await this.#cleanup.folder('dnsmasq'), options);
+    return this.#cleanup.add(server, each => each.stop('SIGKILL'));
   }
 
   /** The server that does what it is told. */

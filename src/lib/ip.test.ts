@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cidrContains, formatCidr, networkAddress, nthAddress, parseCidr, parseIp } from './ip.ts';
+import { cidrContains, formatCidr, networkAddress, networkText, nthAddress, parseCidr, parseIp } from './ip.ts';
 
 describe('IP addresses', () => {
   test.each([
@@ -18,6 +19,28 @@ describe('IP addresses', () => {
       expect(parseIp(text)).toBeUndefined();
     },
   );
+
+  test('the short way to the text of a network leads where the long one does', () => {
+    const byte = fc.integer({ min: 0, max: 260 });
+    const address = fc.oneof(
+      fc.tuple(byte, byte, byte, byte).map(bytes => bytes.join('.')),
+      fc.ipV6(),
+      fc.string(),
+    );
+    const digits = fc.oneof(fc.integer({ min: -1, max: 130 }).map(String), fc.constantFrom('08', '', 'x'));
+    fc.assert(
+      fc.property(address, digits, (start, length) => {
+        const cidr = parseCidr(`${start}/${length}`);
+        const network = cidr && { address: networkAddress(cidr), prefix: cidr.prefix };
+        const expected = network && { text: formatCidr(network), family: network.address.family };
+        expect(networkText(`${start}/${length}`)).toEqual(expected);
+      }),
+    );
+    expect([networkText('10.96.3.4/12'), networkText('10.0.0.1')]).toEqual([
+      { text: '10.96.0.0/12', family: 4 },
+      undefined,
+    ]);
+  });
 
   test('networks', () => {
     const cidr = parseCidr('10.96.3.4/12')!;

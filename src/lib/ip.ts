@@ -55,6 +55,23 @@ export function networkAddress({ address, prefix }: Cidr): IpAddress {
   return ipFromValue(address.family, (address.value >> host) << host);
 }
 
+/** The network of an `address/prefix` in canonical text, and its family; undefined for anything else. */
+export function networkText(text: string): { readonly text: string; readonly family: 4 | 6 } | undefined {
+  const slash = text.indexOf('/');
+  const value = ipv4Number(text.slice(0, Math.max(slash, 0)));
+  const digits = text.slice(slash + 1);
+  // The common case without numbers of 128 bits: there may be ten thousand routes.
+  if (value !== undefined && /^([0-9]|[12][0-9]|3[0-2])$/.test(digits)) {
+    const size = 2 ** (32 - Number(digits));
+    const first = value - (value % size);
+    return { text: first === value ? text : `${formatIpv4(first)}/${digits}`, family: 4 };
+  }
+  const cidr = parseCidr(text);
+  if (!cidr) return undefined;
+  const address = networkAddress(cidr);
+  return { text: formatCidr({ address, prefix: cidr.prefix }), family: address.family };
+}
+
 /** Whether `address` belongs to the network. */
 export function cidrContains(cidr: Cidr, address: IpAddress): boolean {
   if (cidr.address.family !== address.family) return false;
@@ -74,10 +91,20 @@ const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{
 
 /** By hand, since plans hold tens of thousands of them. */
 function parseIpv4(text: string): IpAddress | undefined {
-  const parts = IPV4.exec(text)?.slice(1).map(Number);
-  if (!parts || parts.some(part => part > 255)) return undefined;
-  const value = ((parts[0]! * 256 + parts[1]!) * 256 + parts[2]!) * 256 + parts[3]!;
-  return { family: 4, value: BigInt(value), text };
+  const value = ipv4Number(text);
+  return value === undefined ? undefined : { family: 4, value: BigInt(value), text };
+}
+
+function ipv4Number(text: string): number | undefined {
+  const parts = IPV4.exec(text);
+  if (!parts) return undefined;
+  let value = 0;
+  for (let index = 1; index <= 4; index++) {
+    const part = Number(parts[index]);
+    if (part > 255) return undefined;
+    value = value * 256 + part;
+  }
+  return value;
 }
 
 function formatIpv4(value: number): string {

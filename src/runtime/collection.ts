@@ -15,16 +15,20 @@ export class Collection {
   readonly entries = new Map<string, Entry>();
   readonly ring = new EventRing();
   #listeners: readonly Listener[] = [];
+  /** Until the next change: one turn of controllers lists the same more than once. */
+  #sorted: readonly Resource<unknown>[] | undefined;
 
   publish(type: WatchEvent<unknown>['type'], resource: Resource<unknown>): void {
+    this.#sorted = undefined;
     if (this.ring.watched) this.ring.record({ type, resource });
     const listeners = this.#listeners;
     for (let index = 0; index < listeners.length; index++) listeners[index]!(resource.metadata.id);
   }
 
   /** Everything, sorted by id. */
-  sorted(): Resource<unknown>[] {
-    return [...this.entries.values()].map(entry => entry.resource).sort(byId);
+  sorted(): readonly Resource<unknown>[] {
+    this.#sorted ??= [...this.entries.values()].map(entry => entry.resource).sort(byId);
+    return this.#sorted;
   }
 
   listen(listener: Listener): () => void {

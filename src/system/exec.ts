@@ -77,19 +77,24 @@ export function execError(result: ExecResult): TalosdError {
 
 /**
  * Starts a program that runs until it is killed, and hands on its output line by line. Nothing is kept of it; of standard
- * error everything is, unless `onErrorLine` takes it: a program that talks for months needs that.
+ * error everything is, unless `onErrorLine` takes it: a program that talks for months needs that. With `inChunks` output is
+ * handed on as it comes, not line by line: for those whom only that there is some interests.
  */
 export function startProgram(
   file: string,
   args: readonly string[],
   onLine: (line: string) => void,
-  options: Pick<ExecOptions, 'signal' | 'env' | 'cwd'> & { readonly onErrorLine?: (line: string) => void } = {},
+  options: Pick<ExecOptions, 'signal' | 'env' | 'cwd'> & {
+    readonly onErrorLine?: (line: string) => void;
+    readonly inChunks?: boolean;
+  } = {},
 ): RunningProgram {
-  const { onErrorLine } = options;
+  const { onErrorLine, inChunks = false } = options;
   const buffer = { stdout: false, stderr: onErrorLine === undefined };
   const child = execa(file, args, { ...common(options), stdin: 'ignore', buffer });
   const lines = (async () => {
-    for await (const line of child.iterable()) onLine(String(line));
+    if (inChunks) child.stdout?.on('data', (chunk: Buffer) => onLine(chunk.toString()));
+    else for await (const line of child.iterable()) onLine(String(line));
   })();
   const errorLines = (async () => {
     if (onErrorLine) for await (const line of child.iterable({ from: 'stderr' })) onErrorLine(String(line));

@@ -149,7 +149,8 @@ export class NetworkObserver {
   }
 
   #watch(): void {
-    const monitor = this.#startProgram('ip', ['monitor', 'link', 'address', 'route'], () => this.#schedule(SETTLE));
+    const onOutput = () => this.#schedule(SETTLE);
+    const monitor = this.#startProgram('ip', ['monitor', 'link', 'address', 'route'], onOutput, { inChunks: true });
     this.#monitor = monitor;
     this.#schedule(SETTLE); // for what changed before the monitor listened
     void monitor.ended.then(result => {

@@ -6,7 +6,8 @@ import { generateCluster } from './cluster.ts';
 import { Ctl } from './ctl.ts';
 import { startMachine } from './machine.ts';
 import { TestLan, type TestStation } from './netns.ts';
-import type { RunningProcess } from './process.ts';
+import { talosd } from './node.ts';
+import { RunningProcess } from './process.ts';
 import { until } from './until.ts';
 
 export interface NetMachineOptions {
@@ -98,6 +99,17 @@ export class NetMachine {
   /** Standard output of a command of the client that must succeed. */
   output(...args: string[]): Promise<string> {
     return this.ctl.output(this.address, ...args);
+  }
+
+  /** What `events` prints of the past, as soon as `text` is in it. */
+  async events(text: string): Promise<string> {
+    const target = ['--talosconfig', this.talosconfig, '-e', this.address, '-n', this.address];
+    const words = [process.execPath, ...talosd('ctl', 'events', '--tail', '-1', ...target)];
+    const [first, ...rest] = this.lan.command(...words);
+    const client = new RunningProcess(first, rest);
+    await client.waitFor(({ stdout }) => stdout.includes(text));
+    await client.stop('SIGINT');
+    return client.stdout;
   }
 
   /** The rows of `get <kind>`, each as its cells. */

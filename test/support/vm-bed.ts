@@ -15,6 +15,8 @@ const BOOT_PATIENCE = 300_000;
 export interface BedMachine {
   /** Its number on the test's network: 2 and up. */
   readonly station: number;
+  /** Further files in its root, text by path. */
+  readonly files?: Readonly<Record<string, string>>;
   /** `machine.network.interfaces`. */
   readonly interfaces: readonly object[];
   /** Its cards; one on the test's network without it. */
@@ -50,12 +52,12 @@ export class VmBed {
   }
 
   /** Starts a machine and waits until its API answers at the address of its station. */
-  async start({ station, interfaces, cards = ['lan'], kernelArguments = [] }: BedMachine): Promise<Vm> {
+  async start({ station, interfaces, files = {}, cards = ['lan'], kernelArguments = [] }: BedMachine): Promise<Vm> {
     const name = `vm${station}`;
     const vm = await Vm.start({
       ...{ name, station, cards, image: this.#image, lan: this.lan, folder: this.#folder },
       address: this.lan.address(station),
-      files: { 'config.yaml': this.config({ hostname: name, interfaces }) },
+      files: { 'config.yaml': this.config({ hostname: name, interfaces }), ...files },
       kernelArguments: ['talos.config=file:///config.yaml', ...kernelArguments],
     });
     this.#machines.push(vm);

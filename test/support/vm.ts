@@ -154,5 +154,6 @@ async function qemuArguments(options: VmOptions, initramfs: string, commandSocke
 const cable = (index: number, { here, there }: { here: string; there: string }) =>
   `dgram,id=n${index},local.type=unix,local.path=${here},remote.type=unix,remote.path=${there}`;
 
-const hardwareAddress = (...bytes: [number, number]) =>
+/** The hardware address of a machine's card, by its station and the number of the card. */
+export const hardwareAddress = (...bytes: [station: number, card: number]): string =>
   ['52:54:00:00', ...bytes.map(byte => byte.toString(16).padStart(2, '0'))].join(':');

@@ -1,6 +1,6 @@
 import { type AddressSpec, AddressSpecs, addressId } from '../../resources/network/address_spec.ts';
 import { DEVICE_SOURCE_ID, DeviceSources } from '../../resources/network/device_source.ts';
-import { LAYERS_NAMESPACE, type Layered, layerRank } from '../../resources/network/layer.ts';
+import { LAYERS_NAMESPACE, type Layered, STRONGEST_FIRST } from '../../resources/network/layer.ts';
 import { type LinkSpec, LinkSpecs } from '../../resources/network/link_spec.ts';
 import { type OperatorSpec, OperatorSpecs, operatorId } from '../../resources/network/operator_spec.ts';
 import { type RouteSpec, RouteSpecs, routeId, routeKey } from '../../resources/network/route_spec.ts';
@@ -56,7 +56,8 @@ export function strongestFirst<Spec extends Layered>(ctx: ControllerContext, typ
     .list(type, LAYERS_NAMESPACE)
     .filter(({ metadata }) => metadata.phase === 'running')
     .map(({ spec }) => spec);
-  return specs.sort((a, b) => layerRank(b.layer) - layerRank(a.layer));
+  const byLayer = Map.groupBy(specs, ({ layer }) => layer);
+  return STRONGEST_FIRST.flatMap(layer => byLayer.get(layer) ?? []);
 }
 
 function firsts<Spec>(specs: readonly Spec[], keyOf: (spec: Spec) => string): Spec[] {

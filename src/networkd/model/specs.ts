@@ -1,5 +1,5 @@
 import type { Route } from '../../config/schema/network.ts';
-import { type Cidr, formatCidr, networkAddress, parseCidr, parseIp } from '../../lib/ip.ts';
+import { type Cidr, formatCidr, networkText, parseCidr, parseIp } from '../../lib/ip.ts';
 import type { AddressSpec } from '../../resources/network/address_spec.ts';
 import type { LinkKind, LinkSpec } from '../../resources/network/link_spec.ts';
 import type { OperatorSpec } from '../../resources/network/operator_spec.ts';
@@ -80,7 +80,7 @@ function clientsOf(link: string, { dhcp4, dhcp6, routeMetric, layer, path }: Met
 
 /** The routes of the devices; those of a DHCPv6-only entry are dropped (spec/network.md §5.4). */
 export function routeSpecs(devices: readonly Device[]): RouteSpec[] {
-  const networks = new Networks();
+  const gateways = new Gateways();
   const leased = active(devices).flatMap(device =>
     device.methods
       .filter(({ kind, dhcp4 }) => kind === 'none' || (kind === 'dhcp' && dhcp4))
@@ -89,7 +89,7 @@ export function routeSpecs(devices: readonly Device[]): RouteSpec[] {
   return [...statics(devices), ...leased].flatMap(({ link, cidr, routes, layer, path, kind }) =>
     routes.flatMap((route, index): RouteSpec[] => {
       const place = layer === 'config' ? `${path}.routes[${index}]` : path;
-      const spec = routeSpec(networks, { route, link, cidr, awaitsAddress: kind === 'dhcp' });
+      const spec = routeSpec(gateways, { route, link, cidr, awaitsAddress: kind === 'dhcp' });
       return spec ? [{ ...spec, layer, path: place }] : [];
     }),
   );
@@ -97,31 +97,24 @@ export function routeSpecs(devices: readonly Device[]): RouteSpec[] {
 
 /** A route as spec/network.md §5.4 has it; nothing where its network does not read. */
 function routeSpec(
-  networks: Networks,
+  gateways: Gateways,
   { route, link, cidr, awaitsAddress }: { route: Route; link: string; cidr: Cidr | undefined; awaitsAddress: boolean },
 ): Omit<RouteSpec, 'layer' | 'path'> | undefined {
-  const network = networks.read(route.network ?? '');
+  const network = networkText(route.network ?? '');
   if (!network) return undefined;
-  const gateway = networks.gateway(route.gateway ?? '');
+  const gateway = gateways.read(route.gateway ?? '');
   const isDefaultByLinkLocal = network.text === '::/0' && /^fe[89ab]/.test(gateway);
   const source = cidr?.address.family === network.family && !isDefaultByLinkLocal ? cidr.address.text : '';
   const metric = route.metric || DEFAULT_METRIC;
   return { table: TABLE_MAIN, destination: network.text, gateway, link, source, metric, awaitsAddress };
 }
 
-/** Reads networks and gateways; thousands of routes share a few gateways. */
-class Networks {
+/** Reads gateways; thousands of routes share a few of them. */
+class Gateways {
   readonly #gateways = new Map<string, string>();
 
-  read(text: string): { readonly text: string; readonly family: 4 | 6 } | undefined {
-    const cidr = parseCidr(text);
-    if (!cidr) return undefined;
-    const address = networkAddress(cidr);
-    return { text: formatCidr({ address, prefix: cidr.prefix }), family: address.family };
-  }
-
   /** Canonical text; empty for one that does not read, and for "none". */
-  gateway(text: string): string {
+  read(text: string): string {
     const known = this.#gateways.get(text);
     if (known !== undefined) return known;
     const address = parseIp(text);

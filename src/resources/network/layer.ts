@@ -16,6 +16,8 @@ export interface Layered {
 
 const ORDER: readonly Layer[] = ['default', 'platform', 'cmdline', 'dhcp', 'config'];
 
+export const STRONGEST_FIRST: readonly Layer[] = ORDER.toReversed();
+
 /** Higher wins. */
 export function layerRank(layer: Layer): number {
   return ORDER.indexOf(layer);
