@@ -6,10 +6,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Answer, HastyClock, keepingLogger, startHttpServer } from '../../test/support/http-server.ts';
 import { decodeConfig } from '../config/decode.ts';
 import { FakeClock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
 import { httpFetch } from '../system/http.ts';
 import { acquireConfig } from './acquire.ts';
 import { awsPlatform } from './aws.ts';
 import { Downloader } from './download.ts';
+import { localPlatform } from './local.ts';
 import { type ConfigParser, StoredConfig } from './stored-config.ts';
 
 const CONFIG = 'version: v1alpha1\npersist: true\nmachine:\n  type: worker\n';
@@ -63,6 +65,28 @@ test('no config means a person, also when the service came late; a service that 
     `failed to download config from "${url}": failed to download config, received 503`,
   );
   expect(clock.now() - started).toBeGreaterThanOrEqual(70_000);
+});
+
+test('a platform that hangs, whatever it is told, ends with its time', async () => {
+  const { stored, log } = await setUp({});
+  const clock = new FakeClock();
+  const asked = Promise.withResolvers<void>();
+  const configuration = () => {
+    asked.resolve();
+    return new Promise<never>(() => {});
+  };
+  const platform = localPlatform({ configuration, listenAddress: '127.0.0.1' });
+  const options = { platform, stored, parse, taskLog: () => {}, log, signal: new AbortController().signal, clock };
+  let end = 'waits';
+  const acquired = acquireConfig(options).catch(error => {
+    end = errorMessage(error);
+  });
+  await asked.promise;
+  await clock.advance(74_999);
+  expect(end).toBe('waits');
+  await clock.advance(1);
+  await acquired;
+  expect(end).toBe('no config after 70s');
 });
 
 test('a torn archive is named', async () => {

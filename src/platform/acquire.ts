@@ -1,3 +1,4 @@
+import { abortable } from '../lib/abort.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -7,6 +8,8 @@ import type { ConfigParser, LoadedConfig, StoredConfig } from './stored-config.t
 
 /** How long the platform may take to bring the config, milliseconds. */
 const FETCH_PATIENCE = 70_000;
+/** How long it then has to say what went wrong. */
+const LAST_WORDS = 5_000;
 
 export interface AcquireOptions {
   readonly platform: Platform;
@@ -46,18 +49,19 @@ export async function acquireConfig(options: AcquireOptions): Promise<LoadedConf
   return options.parse(await inflated(bytes), `${options.platform.name} config`);
 }
 
-/** What the platform brings within its time. */
+/** What the platform brings within its time; one that ignores that its time is over is left alone. */
 async function fetched({ platform, signal, log, waitingFor, clock = systemClock }: AcquireOptions) {
   const patience = new AbortController();
   const late = new TalosdError('deadline_exceeded', `no config after ${FETCH_PATIENCE / 1000}s`);
+  const abandon = new AbortController();
   const stop = clock.after(FETCH_PATIENCE, () => patience.abort(late));
+  const stopAbandon = clock.after(FETCH_PATIENCE + LAST_WORDS, () => abandon.abort(late));
+  const limited = AbortSignal.any([signal, patience.signal]);
   try {
-    return await platform.configuration({
-      signal: AbortSignal.any([signal, patience.signal]),
-      log,
-      ...(waitingFor ? { waitingFor } : {}),
-    });
+    const work = platform.configuration({ signal: limited, log, ...(waitingFor ? { waitingFor } : {}) });
+    return await abortable(work, abandon.signal);
   } finally {
     stop();
+    stopAbandon();
   }
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SecurityServiceClient } from '../gen/securityapi/securityapi.ts';
 import { FakeClock, systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
@@ -229,6 +229,14 @@ describe('client', () => {
     expect(answer.ca).toEqual(ours.crt);
     expect(lines[0]).toMatch(/^failed to get a certificate from trustd at 127\.83\.42\.11: /);
     expect(lines.filter(line => line.startsWith('OK '))).toHaveLength(1); // the stranger never saw the token
+  });
+
+  test('a proxy of the environment never carries it', async () => {
+    for (const name of ['grpc_proxy', 'https_proxy', 'http_proxy']) vi.stubEnv(name, 'http://127.0.0.1:1');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const ours = await newCa();
+    const port = await startTrustd(ours);
+    expect((await ask(port, await newCsr(), { pinnedCa: ours.crt })).ca).toEqual(ours.crt);
   });
 
   test('without one the first answer is pinned and logged once', async () => {

@@ -57,7 +57,8 @@ export class HastyClock extends FakeClock implements Clock {
   override async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     this.waits.push(milliseconds);
-    await this.advance(milliseconds);
+    const slept = super.sleep(milliseconds, signal);
+    await Promise.race([slept, this.advance(milliseconds)]);
     signal?.throwIfAborted();
   }
 }
