@@ -1,13 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { encodeConfig } from '../src/config/encode.ts';
 import { generateConfig } from '../src/config/generate/configs.ts';
-import { generateSecrets } from '../src/config/generate/secrets.ts';
+import { generateSecrets, type SecretsBundle } from '../src/config/generate/secrets.ts';
+import { generateTalosconfig } from '../src/config/generate/talosconfig.ts';
+import type { MachineConfig } from '../src/config/schema/config.ts';
+import { renderTalosconfig } from '../src/config/talosconfig.ts';
 import { type MachinePlan, startMachine } from './support/machine.ts';
 import { project, talosd } from './support/node.ts';
-import { runProcess } from './support/process.ts';
+import { type RunningProcess, runProcess } from './support/process.ts';
 import { describeWith, program, rootUser } from './support/requires.ts';
 import { cells } from './support/talosctl.ts';
 import { until } from './support/until.ts';
@@ -22,19 +25,30 @@ async function machine(plan: Omit<MachinePlan, 'folder'>) {
   return running;
 }
 
+/** Our client beside the agent, on the machine's own network. */
+function ctlInside(agent: RunningProcess, ...args: string[]) {
+  return runProcess('nsenter', ['--net', `--target=${agent.child.pid}`, process.execPath, ...talosd('ctl', ...args)]);
+}
+
 /** Every text stands in the log, in this order. */
 function expectInOrder(log: string, ...texts: string[]): void {
   const places = texts.map(text => log.indexOf(text));
   expect(places, log).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b));
 }
 
-/** A config with a disk that every machine has. */
-async function newConfig(type: 'controlplane' | 'worker'): Promise<string> {
-  const now = Date.now();
-  const secrets = await generateSecrets({ now });
+/** A config with a disk that every machine has, and a name for clients on the machine itself. */
+async function newConfig(
+  type: 'controlplane' | 'worker',
+  given?: SecretsBundle,
+  extra: MachineConfig['machine'] = {},
+): Promise<string> {
+  const secrets = given ?? (await generateSecrets({ now: Date.now() }));
   const endpoint = 'https://10.5.0.2:6443';
   const config = generateConfig(type, { clusterName: 'test', endpoint, secrets, dnsDomain: 'cluster.local' });
-  return encodeConfig({ ...config, machine: { ...config.machine!, install: { disk: '/dev/null' } } });
+  return encodeConfig({
+    ...config,
+    machine: { ...config.machine!, install: { disk: '/dev/null' }, certSANs: ['127.0.0.1'], ...extra },
+  });
 }
 
 describeWith(
@@ -68,9 +82,7 @@ describeWith(
         commandLine: 'talos.platform=metal talos.config=http://127.0.0.1:8080/c.yaml?token=secret',
         server: { address: '127.0.0.1', port: 8080, answers },
       });
-      const inside = ['--net', `--target=${agent.child.pid}`, process.execPath];
-      const ctl = (...args: string[]) =>
-        runProcess('nsenter', [...inside, ...talosd('ctl', ...args, '--insecure', '--nodes', '127.0.0.1')]);
+      const ctl = (...args: string[]) => ctlInside(agent, ...args, '--insecure', '--nodes', '127.0.0.1');
       const { stdout } = await until(
         () => ctl('why'),
         ({ code }) => code === 0,
@@ -121,6 +133,54 @@ describeWith(
         served,
       );
       expectInOrder(agent.stderr, 'service[apid](Running)', served);
+    });
+
+    test('a config with which the boot never ends is replaced by on-reboot and a reboot', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'recovery-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const secrets = await generateSecrets({ now: Date.now() });
+      const good = await newConfig('controlplane', secrets);
+      const files = [{ path: '/etc/none', op: 'append', permissions: 0o644, content: 'x' }];
+      const bad = await newConfig('controlplane', secrets, { files });
+      const [goodFile, talosconfig] = [join(folder, 'good.yaml'), join(folder, 'talosconfig')];
+      await writeFile(goodFile, good);
+      await writeFile(
+        talosconfig,
+        renderTalosconfig(await generateTalosconfig('test', ['127.0.0.1'], secrets, Date.now())),
+      );
+      const agent = await machine({
+        commandLine: 'talos.platform=metal talos.config=http://127.0.0.1:8080/c.yaml',
+        server: {
+          address: '127.0.0.1',
+          port: 8080,
+          answers: { '/c.yaml': [{ status: 200, body: bad }] },
+        },
+      });
+      const ctl = (...args: string[]) => ctlInside(agent, ...args, '--talosconfig', talosconfig);
+      await agent.waitFor(({ stderr }) => stderr.includes('phase userSetup (5/6): repeating in 2s'));
+
+      const why = await ctl('why');
+      expect(
+        cells(why.stdout)
+          .slice(1, 4)
+          .map(([, subject, state]) => `${subject} ${state}`),
+      ).toEqual(['node not ready', 'sequence boot running', 'phase userSetup failing']);
+      expect(why.stdout).toContain('file must exist: "/etc/none"');
+      expect(await ctl('apply-config', '--file', goodFile)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('locked: the boot sequence is running'),
+      });
+      expect(await ctl('apply-config', '--file', goodFile, '--on-reboot')).toMatchObject({ code: 0, stderr: '' });
+      expect(await ctl('reboot')).toMatchObject({ code: 0, stderr: '' });
+      await agent.waitFor(({ stderr }) => stderr.includes('boot sequence: done'));
+      expectInOrder(
+        agent.stderr,
+        'reboot via API received',
+        'boot sequence: failed',
+        'reboot sequence: 3 phase(s)',
+        'persistence is enabled, using existing config on disk',
+        'boot sequence: done',
+      );
     });
 
     test('a command line without a platform ends the agent with the reason', async () => {

@@ -89,6 +89,11 @@ test('a platform that hangs, whatever it is told, ends with its time', async () 
   expect(end).toBe('no config after 70s');
 });
 
+test('what the platform brings and nobody can read is said with its places', async () => {
+  const { acquire } = await setUp({ '/latest/user-data': 'machine:\n  type: 7\n  files: none\n' });
+  await expect(acquire()).rejects.toThrow(/^failed to parse config: aws config:3:10: machine\.files: /);
+});
+
 test('a torn archive is named', async () => {
   const { acquire } = await setUp({ '/latest/user-data': gzipSync(CONFIG).subarray(0, 30) });
   await expect(acquire()).rejects.toThrow('error unzipping machine config: unexpected end of file');

@@ -1,6 +1,6 @@
 import { abortable } from '../lib/abort.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { TalosdError } from '../lib/errors.ts';
+import { errorMessage, TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { inflated } from './inflate.ts';
 import type { Platform } from './platform.ts';
@@ -46,7 +46,12 @@ export async function acquireConfig(options: AcquireOptions): Promise<LoadedConf
   const bytes = await fetched(options);
   if (!bytes) return undefined;
   options.taskLog('storing config in memory');
-  return options.parse(await inflated(bytes), `${options.platform.name} config`);
+  const text = await inflated(bytes);
+  try {
+    return options.parse(text, `${options.platform.name} config`);
+  } catch (error) {
+    throw new TalosdError('unknown', `failed to parse config: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 /** What the platform brings within its time; one that ignores that its time is over is left alone. */

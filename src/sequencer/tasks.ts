@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorMessage } from '../lib/errors.ts';
+import { errorMessage, TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { acquireConfig } from '../platform/acquire.ts';
 import type { UserEnvironment } from '../platform/environment.ts';
@@ -60,6 +60,13 @@ export function nodeActions(domains: TaskDomains): NodeActions {
   const makeFolders = (folders: readonly string[]) => async () => {
     for (const folder of folders) await ensureDir(paths.toHost(folder), 0o700);
   };
+  const assertValid = (loaded: LoadedConfig) => {
+    try {
+      validate(loaded);
+    } catch (error) {
+      throw new TalosdError('unknown', `failed to validate config: ${errorMessage(error)}`, { cause: error });
+    }
+  };
   return {
     setupLogger: async () => {},
     setupSystemDirectory: makeFolders(SYSTEM_FOLDERS),
@@ -82,7 +89,7 @@ export function nodeActions(domains: TaskDomains): NodeActions {
         loaded = await domains.receiveConfig(context);
         context.waitingFor(undefined);
       }
-      validate(loaded);
+      assertValid(loaded);
       publishConfig(store, loaded);
     },
     validateConfig: async () => validate(currentConfig(store)),
