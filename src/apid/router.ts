@@ -4,6 +4,7 @@ import { encodeHop, HOP_KEY } from './hop.ts';
 import type { LocalMethod } from './local.ts';
 import { isStreamedPath, refusalOf } from './methods.ts';
 import { errorMessageOf, errorReplyOf, hostnameMetadata, nameStreamed, nameUnary } from './node-info.ts';
+import { LARGEST_MESSAGE, tooLarge } from './peers/frames.ts';
 import { type MessageSink, pump } from './sink.ts';
 import { type StatusError, statusError, toStatus } from './status.ts';
 
@@ -95,7 +96,7 @@ export class Router implements CallService {
   async #unaryOf(call: ServerCall, node: string, request: Buffer): Promise<Buffer> {
     try {
       const reply = this.#options.isSelf(node)
-        ? await this.#serve(call, request)
+        ? withinLimit(await this.#serve(call, request))
         : await onlyMessage(this.#options.peers.call(forwarded(call, node, request)));
       return nameUnary(reply, node, this.#nameOf(node));
     } catch (error) {
@@ -188,6 +189,12 @@ function forwardedMetadata(call: ServerCall, authority: string): Record<string, 
   const { nodes: _, 'user-agent': __, ...rest } = call.head.metadata;
   const hop = encodeHop({ callId: call.callId, nodeCount: call.nodeCount, client: call.peer });
   return { ...rest, proxyfrom: authority || 'unknown', [HOP_KEY]: hop };
+}
+
+/** What this node says itself is held to the limit of what comes from others: one reply too large spoils only its element. */
+function withinLimit(reply: Buffer): Buffer {
+  if (reply.length > LARGEST_MESSAGE) throw tooLarge(reply.length, LARGEST_MESSAGE);
+  return reply;
 }
 
 async function onlyMessage(messages: AsyncIterable<Buffer>): Promise<Buffer> {

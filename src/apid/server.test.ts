@@ -139,6 +139,24 @@ describe('a call with nodes', () => {
     ]);
   });
 
+  test('a reply of more than four megabytes spoils only the element of its node', async () => {
+    const large = { tag: 'x'.repeat(5_000_000), sha: '', built: '', goVersion: '', os: '', arch: '' };
+    const version5M = async () => ({ messages: [{ metadata: undefined, version: large, platform: undefined }] });
+    const [first, second] = [await bed.node({ machine: { version: version5M } }), await start('v2')];
+    const third = await bed.node({ machine: { version: version5M } });
+    const tooLarge = expect.stringMatching(
+      /^rpc error: code = ResourceExhausted desc = grpc: received message larger than max \(\d{7} vs\. 4194304\)$/,
+    );
+    const elements = summary(await version(await bed.client(first), nodes(first.ip, second.ip, third.ip)));
+    expect(new Map(elements)).toEqual(
+      new Map([
+        [first.ip, tooLarge],
+        [second.ip, 'v2'],
+        [third.ip, tooLarge],
+      ]),
+    );
+  });
+
   test('blanks round a name, as in -n "a, b", do not change who is meant', async () => {
     const [first, second] = [await start('v1'), await start('v2')];
     const client = await bed.client(first);

@@ -65,11 +65,11 @@ export function lifeHandlers({ mode, config, control, log }: LifeHandlerOptions)
     },
     rollback: async () => {
       received('rollback');
-      throw missing('Rollback', 'a boot partition');
+      throw missing('Rollback', 'boot partition');
     },
     upgrade: async () => {
       if (mode === 'container') throw new TalosdError('unknown', 'method is not supported in container mode');
-      throw missing('Upgrade', 'an installer');
+      throw missing('Upgrade', 'installer');
     },
     reset: async ({ systemPartitionsToWipe }, context) => {
       log.info('reset request received');

@@ -1,9 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 import type { ForwardedCall } from '../router.ts';
 import { StatusError, statusError } from '../status.ts';
-import { FrameDecoder, frame } from './frames.ts';
+import { FrameDecoder, frame, LARGEST_MESSAGE } from './frames.ts';
 
-const LARGEST_MESSAGE = 4 * 1024 * 1024;
 const LONGEST_TIMEOUT = 99_999_999;
 
 /** Thrown when the other side did not begin the call, so that it may be sent again on a new connection. */

@@ -1,6 +1,14 @@
-import { statusError } from '../status.ts';
+import { type StatusError, statusError } from '../status.ts';
 
 const PREFIX = 5;
+
+/** No message between nodes, nor to a client, is larger (spec/api.md §1.3). */
+export const LARGEST_MESSAGE = 4 * 1024 * 1024;
+
+/** The refusal of a message above the limit, in Go's words. */
+export function tooLarge(size: number, limit: number): StatusError {
+  return statusError('resource_exhausted', `grpc: received message larger than max (${size} vs. ${limit})`);
+}
 
 /** A message in gRPC framing: flag, length, bytes. */
 export function frame(message: Buffer): Buffer {
@@ -47,7 +55,7 @@ export class FrameDecoder {
     if (head[0] !== 0) throw statusError('unimplemented', 'compressed messages are not supported');
     const size = head.readUInt32BE(1);
     if (size > this.#limit) {
-      throw statusError('resource_exhausted', `received message larger than max (${size} vs. ${this.#limit})`);
+      throw tooLarge(size, this.#limit);
     }
     return size;
   }
