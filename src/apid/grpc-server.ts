@@ -37,6 +37,11 @@ export interface GrpcServerOptions {
   readonly clock: Clock;
   /** Calls at once on one connection; more wait at the client. Default 1024. */
   readonly maxStreams?: number;
+  /**
+   * Whether all who connect are known by their certificate. Others lose their connection when they give up more than
+   * 33 calls a second for long; nodes share theirs among all their clients, who would all lose their streams.
+   */
+  readonly isTrusted?: boolean;
   /** An action that had waited for its reply failed. */
   onError(error: unknown): void;
 }
@@ -88,6 +93,7 @@ export class GrpcServer {
     for (const method of options.methods) this.#register(method);
     answerUnknownPaths(this.#server, call => this.#unknown(call));
     acceptNodeLists(this.#server);
+    if (options.isTrusted) acceptManyResets(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -289,6 +295,13 @@ function acceptNodeLists(server: Server): void {
   Object.assign((server as unknown as ServerInternals).commonServerOptions, {
     strictFieldWhitespaceValidation: false,
     maxHeaderListPairs: MAX_HEADER_FIELDS,
+  });
+}
+
+function acceptManyResets(server: Server): void {
+  Object.assign((server as unknown as ServerInternals).commonServerOptions, {
+    streamResetBurst: 10_000,
+    streamResetRate: 1_000,
   });
 }
 

@@ -265,6 +265,28 @@ describe('streams', () => {
     }
   });
 
+  test('clients who give up thousands of calls end no stream of another, through the same nodes', async () => {
+    const [first, second] = [await start('v1'), await start('v2')];
+    const stream = (await bed.client(first)).logs(anyLogs, nodes(second.ip));
+    const errors: unknown[] = [];
+    let count = 0;
+    stream.on('error', error => errors.push(error));
+    stream.on('data', ({ metadata }: Data) => (metadata?.error ? errors.push(metadata.error) : count++));
+    await vi.waitFor(() => expect(count).toBeGreaterThan(2));
+    const client = await bed.client(first);
+    const givenUp = async () => {
+      const call = client.logs(anyLogs, nodes(second.ip));
+      const ended = new Promise<void>(resolve => call.once('error', () => resolve()));
+      call.once('data', () => call.cancel());
+      await ended;
+    };
+    for (let round = 0; round < 60; round++) await Promise.all(Array.from({ length: 50 }, givenUp));
+    const then = count;
+    await vi.waitFor(() => expect(count).toBeGreaterThan(then + 10));
+    expect(errors).toEqual([]);
+    stream.cancel();
+  });
+
   test('a leaf rotates during a stream and the stream goes on', async () => {
     const node = await start('v1');
     const stream = (await bed.client(node)).logs(anyLogs, nodes(node.ip));

@@ -81,6 +81,7 @@ export class ApiServer {
       methods: METHODS.values(),
       service: router,
       clock,
+      isTrusted: true,
       onError: error => log.error(`an action after a reply failed: ${errorMessage(error)}`),
     });
   }
