@@ -76,6 +76,11 @@ export class TestNode {
     return this.#process.waitFor(({ stderr }) => stderr.split(text).length > count, milliseconds);
   }
 
+  /** Resolves when it has ended by itself. */
+  end(): Promise<ProcessResult> {
+    return this.#process.end();
+  }
+
   /** Ends it as Ctrl-C does, or with another signal. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ProcessResult> {
     return this.#process.stop(signal);
