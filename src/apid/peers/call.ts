@@ -70,12 +70,11 @@ function checkStatus(
 ): void {
   const code = trailers?.['grpc-status'];
   if (code === undefined) {
-    if (!headers) throw statusError('unavailable', 'connection closed');
-    const http = Number(headers[':status']);
-    throw statusError(
-      'unknown',
-      http === 200 ? 'server closed the stream without sending trailers' : `HTTP status ${http}`,
-    );
+    const http = Number(headers?.[':status'] ?? 200);
+    // A node that dies ends its streams like one that has said everything, only without the status.
+    throw http === 200
+      ? statusError('unavailable', 'connection closed')
+      : statusError('unknown', `HTTP status ${http}`);
   }
   if (Number(code) !== 0) throw statusOf(Number(code), trailers ?? {});
   if (isMidMessage) throw statusError('internal', 'stream ended in the middle of a message');

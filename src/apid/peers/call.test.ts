@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { connect, createServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Scope } from '../../lib/scope.ts';
+import { callOn } from './call.ts';
+import { frame } from './frames.ts';
+
+let scope: Scope;
+beforeEach(() => {
+  scope = new Scope(error => {
+    throw error;
+  });
+});
+afterEach(() => scope.close());
+
+/** The messages of one call to another node, which answers as `answer` says, and how it ended. */
+async function outcome(answer: (stream: ServerHttp2Stream, socket: Socket) => void) {
+  const server = createServer();
+  let socket: Socket;
+  server.on('connection', accepted => {
+    socket = accepted;
+  });
+  server.on('session', session => session.on('error', () => {})); // its end is what the tests are about
+  server.on('stream', stream => {
+    stream.on('error', () => {});
+    answer(stream, socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  session.on('error', () => session.destroy());
+  scope.add(() => {
+    session.destroy();
+    socket.destroy();
+    server.close();
+  });
+  await once(session, 'remoteSettings');
+  const call = {
+    target: '10.5.0.3',
+    path: '/machine.MachineService/Logs',
+    request: Buffer.alloc(0),
+    headers: {},
+    deadline: Number.POSITIVE_INFINITY,
+    signal: new AbortController().signal,
+  };
+  const seen: string[] = [];
+  try {
+    for await (const message of callOn(session, call, 0)) seen.push(message.toString());
+  } catch (error) {
+    const { code, message } = error as Error & { code?: number };
+    return { seen, error: `${code} ${message}` };
+  }
+  return { seen, error: undefined };
+}
+
+const grpc = { ':status': 200, 'content-type': 'application/grpc' };
+const said = (stream: ServerHttp2Stream, ...messages: string[]) => {
+  stream.respond(grpc, { waitForTrailers: true });
+  for (const message of messages) stream.write(frame(Buffer.from(message)));
+};
+
+test('messages, then the status', async () => {
+  const answer = (status: Record<string, string>) => (stream: ServerHttp2Stream) => {
+    stream.on('wantTrailers', () => stream.sendTrailers(status));
+    said(stream, 'one', 'two');
+    stream.end();
+  };
+  expect(await outcome(answer({ 'grpc-status': '0' }))).toEqual({ seen: ['one', 'two'], error: undefined });
+  const failed = answer({ 'grpc-status': '5', 'grpc-message': 'kein Schl%C3%BCssel' });
+  expect(await outcome(failed)).toEqual({ seen: ['one', 'two'], error: '5 kein Schlüssel' });
+});
+
+test('a status alone, and something that is no gRPC', async () => {
+  const refused = (stream: ServerHttp2Stream) =>
+    stream.respond({ ...grpc, 'grpc-status': '12', 'grpc-message': 'no' }, { endStream: true });
+  expect(await outcome(refused)).toEqual({ seen: [], error: '12 no' });
+  const web = (stream: ServerHttp2Stream) => stream.respond({ ':status': 404 }, { endStream: true });
+  expect(await outcome(web)).toEqual({ seen: [], error: '2 HTTP status 404' });
+});
+
+test.each(['end', 'resetAndDestroy'] as const)(
+  'a node that is gone (%s) is unavailable, whatever it was saying',
+  async how => {
+    const nothing = (_: ServerHttp2Stream, socket: Socket) => socket[how]();
+    expect(await outcome(nothing)).toEqual({ seen: [], error: expect.stringMatching(/^14 connection/) });
+    const something = (stream: ServerHttp2Stream, socket: Socket) => {
+      said(stream, 'one');
+      setImmediate(() => socket[how]());
+    };
+    expect(await outcome(something)).toEqual({ seen: ['one'], error: expect.stringMatching(/^14 connection/) });
+    const half = (stream: ServerHttp2Stream, socket: Socket) => {
+      said(stream, 'one');
+      stream.write(frame(Buffer.from('two')).subarray(0, 6), () => socket[how]());
+    };
+    expect(await outcome(half)).toEqual({ seen: ['one'], error: expect.stringMatching(/^14 connection/) });
+  },
+);
