@@ -42,7 +42,10 @@ export function dialErrorText(details: string, host: string, address: string): s
     const hint = 'the node may not accept the client certificate of this talosconfig';
     return `connection error: desc = "transport: authentication handshake failed: connection closed" (${hint})`;
   }
-  return `connection error: desc = "transport: authentication handshake failed: ${last.replace(NODE_ADVICE, '')}"`;
+  const alert = TLS_ALERT.exec(last)?.[1];
+  const reason = alert === undefined ? last.replace(NODE_ADVICE, '') : `tls: ${alert}`;
+  const hint = alert === 'certificate required' ? ' (the node is not in maintenance mode: leave --insecure out)' : '';
+  return `connection error: desc = "transport: authentication handshake failed: ${reason}"${hint}`;
 }
 
 /** The text of an endpoint that answered nothing at all. */
@@ -52,6 +55,9 @@ export function dialTimeoutText(address: string): string {
 
 // What Node adds to its own text is of no use here: the context's CA is the only one that counts.
 const NODE_ADVICE = /; if the root CA is installed locally.*$/;
+
+// How OpenSSL tells an alert that the other side sent.
+const TLS_ALERT = /:SSL routines:[^:]*:(?:\S+ alert )?([^:]+):/;
 
 const dialing = (reason: string) => `connection error: desc = "transport: Error while dialing ${reason}"`;
 
