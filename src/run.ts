@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { authorityProblem } from './config/check-authority.ts';
 import { decodeConfig } from './config/decode.ts';
 import { encodeConfig } from './config/encode.ts';
 import { generateConfig } from './config/generate/configs.ts';
@@ -13,6 +14,7 @@ import { systemClock } from './lib/clock.ts';
 import { errorMessage, osError, TalosdError } from './lib/errors.ts';
 import { Node, type NodeOptions } from './node.ts';
 import { type MachineFacts, machinePlatform, platformName } from './platform/choose.ts';
+import { inflated } from './platform/inflate.ts';
 import { KernelArguments } from './platform/kernel-args.ts';
 import { localPlatform } from './platform/local.ts';
 import { exec } from './system/exec.ts';
@@ -137,9 +139,11 @@ async function readConfig(file: string): Promise<Uint8Array> {
   const bytes = await readFile(file).catch(error => {
     throw osError('open', file, error);
   });
-  const { config, notes, positions } = decodeConfig(bytes, { file, unknownKeys: 'note' });
+  const { config, notes, positions } = decodeConfig(await inflated(bytes), { file, unknownKeys: 'note' });
   const checked = validateConfig(config, { mode: 'container', diskExists: () => true, positions });
   for (const note of [...notes, ...checked.notes]) process.stderr.write(`note: ${formatProblem(note)}\n`);
+  const authority = authorityProblem(config);
+  if (authority) checked.problems.push({ ...positions.locate(authority.path), ...authority });
   if (checked.problems.length > 0) throw new TalosdError('unknown', validationErrorText(checked.problems));
   return bytes;
 }

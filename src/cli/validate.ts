@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { authorityProblem } from '../config/check-authority.ts';
 import { decodeConfig } from '../config/decode.ts';
 import { formatProblem } from '../config/problem.ts';
 import { parseRuntimeMode, validateConfig, validationErrorText } from '../config/validate.ts';
@@ -22,6 +23,8 @@ export const validateCommand: Command = {
     const mode = parseRuntimeMode(modeText);
     const diskExists = (path: string) => path !== '' && isThere(resolve(io.cwd, path));
     const validation = validateConfig(config, { mode, diskExists, positions });
+    const authority = authorityProblem(config);
+    if (authority) validation.notes.push({ ...positions.locate(authority.path), ...authority });
     for (const note of [...notes, ...validation.notes]) io.stderr.write(`note: ${formatProblem(note)}\n`);
     if (validation.problems.length > 0) throw new TalosdError('unknown', validationErrorText(validation.problems));
     io.stdout.write(`${file} is valid for ${mode} mode\n`);

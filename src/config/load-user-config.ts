@@ -1,4 +1,5 @@
 import { errorMessage, TalosdError } from '../lib/errors.ts';
+import { authorityProblem } from './check-authority.ts';
 import { decodeConfig } from './decode.ts';
 import { formatProblem } from './problem.ts';
 import type { MachineConfig } from './schema/config.ts';
@@ -31,6 +32,8 @@ export function loadUserConfig(bytes: Uint8Array, options: UserConfigOptions): U
   const { config, positions } = decoded;
   const { mode, diskExists } = options;
   const { problems, notes } = validateConfig(config, { mode, diskExists, positions });
+  const authority = authorityProblem(config);
+  if (authority) problems.push({ ...positions.locate(authority.path), ...authority });
   if (problems.length > 0) {
     const prefix = options.invalid ?? 'failed to validate config';
     throw new TalosdError('unknown', `${prefix}: ${validationErrorText(problems)}`);

@@ -35,7 +35,8 @@ export class PatchEditor {
       const { from } = operation as { from?: unknown };
       if (typeof from !== 'string') throw failure(`${op} operation failed to decode from: missing value`);
       const source = this.#find(op, from);
-      const found = source.container && (getIn(source.container, source.key) ?? null);
+      const found = getIn(source.container, source.key);
+      if (op === 'copy' && !found && isSeq(source.container)) throw badIndex(op, from, source.key, 'from');
       if (op === 'move') {
         this.#remove(op, from);
         if (path.startsWith(`${from}/`)) throw failure(`move operation: "${from}" cannot go into itself`);
@@ -76,15 +77,16 @@ export class PatchEditor {
   #remove(op: string, path: string): void {
     const { container, key } = this.#find(op, path, quoted(path));
     const above = Pointer.fromJSON(path).tokens.slice(1, -1);
+    const shown = op === 'move' ? key : path;
     if (isMap(container)) {
       const at = container.items.findIndex(pair => keyText(pair) === key);
       if (at < 0)
-        throw failure(`error in ${op} for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`);
+        throw failure(`error in ${op} for path: '${shown}': Unable to remove nonexistent key: ${key}: missing value`);
       container.items.splice(at, 1);
       this.edits.push({ kind: 'remove', path: [...above, key] });
     } else {
       const index = listIndex(key, container.items.length);
-      if (index === undefined || index >= container.items.length) throw badIndex(op, path, key);
+      if (index === undefined || index >= container.items.length) throw badIndex(op, shown, key);
       container.items.splice(index, 1);
       this.edits.push({ kind: 'remove', path: [...above, String(index)] });
     }
@@ -97,6 +99,7 @@ export class PatchEditor {
     else {
       const { container, key } = this.#find('test', path, path, 'is missing path');
       const node = getIn(container, key);
+      if (!node && isSeq(container)) throw badIndex('test', path, key);
       matches = node === undefined ? value === null : sameJson(node, value, this.#document);
     }
     if (!matches) throw failure(`testing value ${path} failed: test failed`);
@@ -173,8 +176,8 @@ export class PatchEditor {
 
 const failure = (message: string) => new TalosdError('invalid_argument', FAILURE + message);
 const quoted = (path: string): string => `"${path}"`;
-const badIndex = (op: string, path: string, key: string) =>
-  failure(`error in ${op} for path: '${path}': Unable to access invalid index: ${key}: invalid index referenced`);
+const badIndex = (op: string, path: string, key: string, where = 'path') =>
+  failure(`error in ${op} for ${where}: '${path}': Unable to access invalid index: ${key}: invalid index referenced`);
 
 function keyText(pair: Pair): string | undefined {
   return isScalar(pair.key) ? String(pair.key.value ?? '') : typeof pair.key === 'string' ? pair.key : undefined;

@@ -83,7 +83,15 @@ test.each([
   ],
   [
     [{ op: 'move', from: '/machine/no', path: '/x' }],
-    "error in move for path: '/machine/no': Unable to remove nonexistent key: no: missing value",
+    "error in move for path: 'no': Unable to remove nonexistent key: no: missing value",
+  ],
+  [
+    [{ op: 'copy', from: '/machine/files/7', path: '/machine/token' }],
+    "error in copy for from: '/machine/files/7': Unable to access invalid index: 7: invalid index referenced",
+  ],
+  [
+    [{ op: 'test', path: '/machine/files/7', value: null }],
+    "error in test for path: '/machine/files/7': Unable to access invalid index: 7: invalid index referenced",
   ],
   [[{ op: 'test', path: '/machine/type', value: 'init' }], 'testing value /machine/type failed: test failed'],
   [[{ op: 'test', path: '/a/b', value: 1 }], 'test operation does not apply: is missing path: /a/b: missing value'],

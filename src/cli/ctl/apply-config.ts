@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { decodeConfig } from '../../config/decode.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { validateConfig } from '../../config/validate.ts';
 import { MachineServiceService } from '../../gen/machine/machine.ts';
 import type { TryConfiguration } from '../../gen/talosd/v1/talosd.ts';
 import { osError, TalosdError } from '../../lib/errors.ts';
@@ -17,7 +20,7 @@ const WHAT = 'error applying new configuration';
 export const applyConfigCommand = ctlCommand({
   args: '[type]',
   help: [
-    'Give nodes a new machine config. Prints nothing when it was taken.',
+    'Give nodes a new machine config. Prints nothing but warnings about it when it was taken.',
     'A dry run says what would happen. A config on trial goes away by itself unless it is confirmed in time.',
   ].join('\n'),
   examples: [
@@ -101,6 +104,7 @@ async function runPlan(session: Session, plan: ApplyPlan): Promise<number> {
       };
       const client = plan.insecure ? await maintenanceClient(session, plan.insecure) : session.client;
       await callNodes(session, WHAT, MachineServiceService.applyConfiguration, request, client);
+      for (const note of configNotes(plan.file, request.data)) session.warn(`note: ${note}`);
       return 0;
     }
   }
@@ -115,6 +119,18 @@ export function trialReport(replies: readonly FromNode<TryConfiguration>[]): str
       return `${node}: on trial until ${until}; keep it with: talosd ctl apply-config --confirm -n ${node}\n`;
     });
   return changeReport(replies) + trials.join('');
+}
+
+/** What a config that nodes took is worth a warning for (spec/machine-config.md §15); their answer has no room for it. */
+function configNotes(file: string, data: Buffer): string[] {
+  try {
+    const { config, notes, positions } = decodeConfig(data, { file, unknownKeys: 'note' });
+    const rules = validateConfig(config, { mode: 'cloud', diskExists: () => true, positions });
+    return [...notes, ...rules.notes].map(formatProblem);
+  } catch (error) {
+    if (error instanceof ConfigError) return []; // a node of another release knows better what it took
+    throw error;
+  }
 }
 
 async function readConfig(session: Session, file: string): Promise<Buffer> {

@@ -237,6 +237,13 @@ describe('talosd ctl against nodes', () => {
     expect(await ctl(...apply)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(await ctl(...apply, '--cert-fingerprint', `${wrong},${right}`)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(applied.map(String)).toEqual(['version: v1alpha1\n', 'version: v1alpha1\n']);
+    writeFileSync(join(folder, 'noted.yaml'), 'machine: {disks: [], foo: 1}\ncluster: {}\n');
+    expect(await ctl('apply', '-i', '-n', maintenance, '-f', 'noted.yaml')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'note: noted.yaml:1:22: machine.foo: unknown key\n',
+    });
+    applied.pop();
     const refused = await ctl(...apply, '--cert-fingerprint', wrong);
     expect([refused.code, applied.length]).toEqual([1, 2]);
     expect(refused.stderr).toContain(`leaf peer certificate doesn't match the provided fingerprints: [${wrong}]`);

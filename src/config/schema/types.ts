@@ -1,6 +1,6 @@
 /**
  * The descriptors of which the machine configuration schema is made. One value of these types describes a field once;
- * the TypeScript types, decode, encode, redaction, changes by path and the reference page are all read from it.
+ * the TypeScript types, decode, encode, redaction and changes by path are all read from it.
  *
  * In a decoded config an absent (or null) field is a missing property, so absent and empty stay apart everywhere.
  */
