@@ -7,6 +7,7 @@ import { callRows } from './rows/calls.ts';
 import { certificateRows } from './rows/certificates.ts';
 import { fanOutRows } from './rows/fanout.ts';
 import { memoryRows } from './rows/memory.ts';
+import { networkRows } from './rows/network.ts';
 import { resourceRows } from './rows/resources.ts';
 import { startRows } from './rows/start.ts';
 import { storeRows } from './rows/store.ts';
@@ -23,6 +24,7 @@ const FAMILIES: Readonly<Record<string, (lab: Lab) => AsyncIterable<Row>>> = {
   store: storeRows,
   certificates: certificateRows,
   resources: resourceRows,
+  network: networkRows,
 };
 
 const { values } = parseArgs({

@@ -17,6 +17,12 @@ export function atLeastOf(row: string, value: number, reference: number, floor: 
   return { row, value, reference, ratio, target: `>= ${floor} x ${peer}`, met: ratio >= floor };
 }
 
+/** Met when the value is at most `limit` times the reference. */
+export function atMostOf(row: string, value: number, reference: number, limit: number, peer: string): Row {
+  const ratio = value / reference;
+  return { row, value, reference, ratio, target: `<= ${limit} x ${peer}`, met: ratio <= limit };
+}
+
 /** Met when the value is at least `floor`; a reference may stand beside it. */
 export function atLeast(row: string, value: number, floor: number, reference?: number): Row {
   return { row, value, ...beside(value, reference), target: `>= ${floor}`, met: value >= floor };

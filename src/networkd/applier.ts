@@ -63,8 +63,8 @@ export class NetworkApplier {
   async turn(wanted: Wanted): Promise<number | undefined> {
     const { exec, network, ownership, problems, log } = this.#options;
     const plan = planNetwork(wanted, network.snapshot, await ownership.load());
-    const lines = plan.operations.map(renderOperation);
-    this.#forget(new Set(lines));
+    const lines = this.#held.size === 0 ? [] : plan.operations.map(renderOperation);
+    this.#forget(lines);
     const operations = this.#timely(plan.operations, lines);
     const owned = without(plan.owned, this.#waiting());
     await ownership.save(owned);
@@ -86,9 +86,10 @@ export class NetworkApplier {
   }
 
   /** What nobody plans any more is not refused any more. */
-  #forget(lines: ReadonlySet<string>): void {
+  #forget(lines: readonly string[]): void {
     if (this.#held.size === 0) return;
-    this.#held = new Map([...this.#held].filter(([line]) => lines.has(line)));
+    const planned = new Set(lines);
+    this.#held = new Map([...this.#held].filter(([line]) => planned.has(line)));
   }
 
   /** Whether the operation was refused before, or stands on a link that was. */
@@ -148,6 +149,7 @@ function isBondStep({ kind }: Operation): boolean {
 
 /** What was not made is not ours. */
 function without(owned: Owned, refusals: readonly Refusal[]): Owned {
+  if (refusals.length === 0) return owned;
   const links = new Set(owned.links);
   const members = new Set(owned.members);
   const addresses = new Set(owned.addresses);

@@ -6,8 +6,9 @@ import { type Exec, exec, execError, type RunningProgram, startProgram } from '.
 import { readNetworkFromProc } from './network-proc.ts';
 import { AF_INET, AF_INET6, globalUnicast, type NetworkSnapshot, parseLinks, parseRoutes } from './network-snapshot.ts';
 
-/** How long changes are collected before the network is listed again, milliseconds. */
+/** How long nothing may change before the network is listed again, and how long that is waited for, milliseconds. */
 const SETTLE = 50;
+const PATIENCE = 400;
 
 /** How long to wait before a monitor that ended is started again, milliseconds. */
 const RESTART = 1000;
@@ -46,6 +47,8 @@ export class NetworkObserver {
   #scheduled: (() => void) | undefined;
   #monitor: RunningProgram | undefined;
   #stopped = false;
+  /** Since when the scheduled listing is put off, monotonic. */
+  #collecting = 0n;
   /** Changes of our own that are under way. */
   #changing = 0;
 
@@ -149,7 +152,7 @@ export class NetworkObserver {
   }
 
   #watch(): void {
-    const onOutput = () => this.#schedule(SETTLE);
+    const onOutput = () => this.#collect();
     const monitor = this.#startProgram('ip', ['monitor', 'link', 'address', 'route'], onOutput, { inChunks: true });
     this.#monitor = monitor;
     this.#schedule(SETTLE); // for what changed before the monitor listened
@@ -160,6 +163,14 @@ export class NetworkObserver {
         if (!this.#stopped) this.#watch();
       });
     });
+  }
+
+  /** While the monitor has more to tell the listing waits, but not for ever. */
+  #collect(): void {
+    const now = this.#clock.monotonic();
+    if (!this.#scheduled) this.#collecting = now;
+    else if (now - this.#collecting < BigInt(PATIENCE) * 1_000_000n) this.#cancelScheduled();
+    this.#schedule(SETTLE);
   }
 
   #schedule(milliseconds: number): void {
