@@ -106,8 +106,10 @@ function call(client: SecurityServiceClient, options: RequestCertificateOptions)
   });
 }
 
+/** What a call failed by; of a connection that did not come about, the reason without what grpc-js says around it. */
 function callErrorText(error: ServiceError): string {
-  return error.details || error.message;
+  const text = error.details || error.message;
+  return /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note: .*$/s.exec(text)?.[1] ?? text;
 }
 
 function checkAuthority(answered: Buffer, pinned: Buffer | undefined): void {

@@ -201,7 +201,7 @@ describe('client', () => {
     const dead = '127.83.42.10';
     const { crt } = await ask(port, await newCsr(), { endpoints: [dead, HOST], random: () => 0.99 });
     expect(parseCertificate(crt).ips).toEqual(['10.5.0.9']);
-    expect(lines[0]).toMatch(/^failed to get a certificate from trustd at 127\.83\.42\.10: .*ECONNREFUSED/);
+    expect(lines[0]).toBe(`failed to get a certificate from trustd at ${dead}: connect ECONNREFUSED ${dead}:${port}`);
   });
 
   test('gives up after five minutes of trying, stops at once when told to', async () => {
