@@ -18,7 +18,7 @@ import { inflated } from './platform/inflate.ts';
 import { KernelArguments } from './platform/kernel-args.ts';
 import { localPlatform } from './platform/local.ts';
 import { exec } from './system/exec.ts';
-import { atomicWrite, ensureDir, readFileLimited } from './system/files.ts';
+import { atomicWrite, ensureDir, readFileIfExists, readFileLimited } from './system/files.ts';
 import { httpFetch } from './system/http.ts';
 import { NodePaths } from './system/paths.ts';
 import { assertPortFree } from './system/port.ts';
@@ -106,7 +106,7 @@ async function localNode(flags: RunFlags): Promise<number> {
   const given = flags.config === undefined ? undefined : await readConfig(flags.config);
   await assertListenable(listenHost);
   await ensureDir(state, 0o700);
-  const configuration = async () => given ?? firstConfig(listenHost, talosconfig);
+  const configuration = async () => given ?? ownConfig(listenHost, state, talosconfig);
   const options: NodeOptions = {
     platform: localPlatform({ configuration, listenAddress: listenHost }),
     paths: NodePaths.local(state),
@@ -160,8 +160,14 @@ async function assertListenable(host: string): Promise<void> {
   }
 }
 
-/** A single-node cluster of its own, and the credentials of its owner beside it. */
-async function firstConfig(listenHost: string, talosconfig: string): Promise<Uint8Array> {
+/**
+ * A single-node cluster of its own, and the credentials of its owner beside it: made at the first start and kept, so that
+ * a node which does not persist its config, or has lost it, is the same node again.
+ */
+async function ownConfig(listenHost: string, state: string, talosconfig: string): Promise<Uint8Array> {
+  const file = join(state, 'generated.yaml');
+  const known = await readFileIfExists(file);
+  if (known) return known;
   const now = systemClock.now();
   const secrets = await generateSecrets({ now });
   const host = listenHost.includes(':') ? `[${listenHost}]` : listenHost;
@@ -176,7 +182,9 @@ async function firstConfig(listenHost: string, talosconfig: string): Promise<Uin
     [...credentials.contexts].map(([name, context]) => [name, { ...context, nodes: [listenHost] }]),
   );
   await atomicWrite(talosconfig, renderTalosconfig({ ...credentials, contexts }), 0o600);
-  return Buffer.from(encodeConfig(config));
+  const document = Buffer.from(encodeConfig(config));
+  await atomicWrite(file, document, 0o600);
+  return document;
 }
 
 /** Runs a node until it ends or a signal ends it; one that starts anew in place is the next `Node`. */

@@ -85,6 +85,27 @@ async function trialDeadline(): Promise<number> {
   return record.deadline;
 }
 
+test('a node that keeps no config, or has lost all that it kept, is the same node again', async () => {
+  const credentials = await readFile(node.talosconfig, 'utf8');
+  const document = parseDocument(await onDisk());
+  document.set('persist', false);
+  const file = join(state, '..', 'forgetful.yaml');
+  await writeFile(file, document.toString());
+  expect(await client().run('apply-config', '--file', file, '--immediate')).toMatchObject({ code: 0, stderr: '' });
+  await node.stop();
+  await start();
+  expect(await inUse()).toContain('dnsDomain: cluster.local');
+
+  await node.stop();
+  await writeFile(stateFile('config.yaml'), 'machine: {');
+  await writeFile(stateFile('config.last-known-good.yaml'), 'machine: {');
+  await start();
+  expect(await inUse()).toContain('dnsDomain: cluster.local');
+  expect(node.log).toContain('the last-known-good config does not read either: ');
+  expect(await readFile(stateFile('config.unreadable.yaml'), 'utf8')).toBe('machine: {');
+  expect(await readFile(node.talosconfig, 'utf8')).toBe(credentials);
+});
+
 test('SIGTERM is a shutdown, in order and with exit code 0', async () => {
   const { code } = await node.stop('SIGTERM');
   expect(code).toBe(0);
