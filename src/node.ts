@@ -213,6 +213,7 @@ export class Node {
     const start = async () => {
       await trials.resume();
       await this.#sequencer.run(initializeSequence(actions));
+      await trials.startedWith(currentConfig(this.#store).bytes);
       await this.#sequencer.run(installSequence());
       await this.#loadServices();
       await this.#sequencer.run(bootSequence(actions));

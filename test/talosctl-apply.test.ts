@@ -148,9 +148,14 @@ describeWith([program('dockerd'), program('docker'), rootUser, program('mmdebstr
     expect(await inUse()).toContain('image: c:d');
     expect(await onDisk()).toBe(await readFile(kubelet, 'utf8'));
 
+    // Also over a config on trial, of which the next start then knows nothing.
+    const tried = await variant('tried.yaml', { 'cluster.proxy': { disabled: true } }, kubelet);
+    const ctl = new Talosctl({ talosconfig: files.talosconfig, endpoint: address, program: CTL });
+    expect(await ctl.output('apply-config', '--file', tried, '--try', '5m')).toContain('on trial until');
     await restartContainer();
-    expect(await inUse()).not.toContain('image: c:d');
+    expect(await inUse()).not.toMatch(/image: c:d|disabled: true/);
     expect(await onDisk()).toBe(await readFile(files.controlplane, 'utf8'));
+    expect(await ctl.output('why', 'configuration')).toMatch(/configuration +in use/);
   });
 
   test('a container has no power of its own: reboot and shutdown are refused, and it runs on', async () => {

@@ -227,6 +227,27 @@ test('on trial: gone after its time, kept when confirmed, taken back by the next
   });
 });
 
+test('on trial: a life that begins with what its source brings knows nothing of the trial any more', async () => {
+  bed = await ApplyBed.start(OLD);
+  const call = clientCall();
+  const { trial } = await bed.applier.try(Buffer.from(LIVE), { timeout: 60_000, keep: false }, call);
+  call.reply();
+  await bed.settle();
+  bed = await bed.restart();
+  await bed.trials.startedWith(Buffer.from(LIVE));
+  expect(bed.trials.current?.id).toBe(trial?.id);
+
+  await bed.trials.startedWith(Buffer.from(LATER));
+  await bed.clock.advance(120_000);
+  await bed.settle();
+  expect({ current: bed.trials.current, files: await bed.files(), ...(await bed.documents()) }).toEqual({
+    current: undefined,
+    files: ['config.yaml'],
+    running: LIVE,
+    stored: LIVE,
+  });
+});
+
 test('500 mutated configs: each is taken or refused with its place, none by half', async () => {
   bed = await ApplyBed.start(OLD);
   const valid = LIVE.replace('# mine', `# ${'a word of mine '.repeat(20)}`);

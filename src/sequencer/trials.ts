@@ -9,7 +9,7 @@ import type { Trial, TrialFile } from '../platform/trial.ts';
 export interface TrialsOptions {
   readonly file: TrialFile;
   readonly stored: StoredConfig;
-  /** Shared by all that changes the stored config; the calls below but `resume` are made in a turn. */
+  /** Shared by all that changes the stored config; the calls below are made in a turn, but for those of a start. */
   readonly turns: Mutex;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,7 +31,8 @@ const RETRY = 1_000;
  * ```
  *  begin: record on disk ─► config stored, in use ─┬─ confirm ──────────────► record removed
  *                                                  ├─ deadline ─► document before stored ─► record removed ─► in use
- *                                                  └─ crash ─► resume: past its deadline as above, else the rest of its time
+ *                                                  └─ crash ─► resume: past its deadline as above, else the rest of its time,
+ *                                                              unless the node began with another config
  * ```
  */
 export class Trials {
@@ -74,6 +75,21 @@ export class Trials {
     this.#resumed(trial);
   }
 
+  /**
+   * Ends the trial of an earlier life where this one began with another config than the one on trial: its source came
+   * first, so there is nothing to take back. Call it once the config is known, before it is stored.
+   */
+  startedWith(running: Uint8Array): Promise<void> {
+    const { turns, stored, log } = this.#options;
+    return turns.run(async () => {
+      const trial = this.#current;
+      const tried = trial && (await stored.bytes());
+      if (!trial || (tried && Buffer.compare(tried, running) === 0)) return;
+      log.warn(`configuration ${trial.id} is not on trial any more: the node began with another`);
+      await this.drop();
+    });
+  }
+
   /** Records a trial and starts its time. The caller stores the config next. `ways` as in `Trial`. */
   async begin(before: Pick<Trial, 'running' | 'stored'>, timeout: number, ways: Trial['ways'] = []): Promise<Trial> {
     const deadline = this.#options.clock.now() + timeout;
@@ -83,7 +99,7 @@ export class Trials {
     return trial;
   }
 
-  /** Forgets the trial: its config was never stored. */
+  /** Forgets the trial: its config is not stored, or will not be. */
   async drop(): Promise<void> {
     this.#disarm();
     await this.#options.file.remove();
