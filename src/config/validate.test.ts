@@ -71,6 +71,14 @@ test.each<[string, string, RuntimeMode, string[]]>([
   ['an ignored interface', `machine: {network: {interfaces: [{ignore: true, cidr: x}]}}\n${cluster}`, 'cloud', []],
   ['missing cluster network', 'machine: {}\ncluster: {controlPlane: {endpoint: "https://h"}}', 'cloud', []],
   [
+    'partitions without a size before the last',
+    `machine: {disks: [{device: /dev/sdb, partitions: [{}, {size: 0}, {size: 1 GB}, {}]}]}\n${cluster}`,
+    'cloud',
+    Array(2).fill(
+      'partition for disk "/dev/sdb" is set to occupy full disk, but it\'s not the last partition in the list',
+    ),
+  ],
+  [
     'ephemeral keys',
     `machine: {systemDiskEncryption: {ephemeral: {}, state: {}}}\n${cluster}`,
     'cloud',
@@ -125,11 +133,17 @@ test('WireGuard endpoints are host:port', () => {
   ]);
 });
 
-test.each(['_a.b_c.local.', 'a', 'A_', `${'a'.repeat(63)}.b`])('%j is a DNS name', name => {
-  expect(messages(`machine: {}\n${cluster.replace('a.b', JSON.stringify(name))}`)).toEqual([]);
-});
+test.each(['_a.b_c.local.', 'a', 'A_', `${'a'.repeat(63)}.b`, Array(4).fill('a'.repeat(63)).join('.').concat('.abc')])(
+  '%j is a DNS name',
+  name => {
+    expect(messages(`machine: {}\n${cluster.replace('a.b', JSON.stringify(name))}`)).toEqual([]);
+  },
+);
 
-test.each(['', '10.0.0.1', 'a b', '*', '-a', 'a..b', 'a'.repeat(64), '::1'])('%j is no DNS name', name => {
+// 256 letters in valid labels
+const tooLong = Array(4).fill('a'.repeat(63)).join('.').concat('.abcd');
+
+test.each(['', '10.0.0.1', 'a b', '*', '-a', 'a..b', 'a'.repeat(64), '::1', tooLong])('%j is no DNS name', name => {
   expect(messages(`machine: {}\n${cluster.replace('a.b', JSON.stringify(name))}`)).toEqual([
     `${JSON.stringify(name)} is not a valid DNS name`,
   ]);

@@ -33,6 +33,7 @@ const [endpoint, dead, maintenance] = [`${net}.1`, `${net}.2`, `${net}.3`];
 const subject = { organizations: ['talos'] };
 const scope: (() => void)[] = [];
 const applied: Buffer[] = [];
+const modes: string[] = [];
 let folder: string;
 let authority: CertificateAuthority;
 let maintenanceCrt: Buffer;
@@ -106,7 +107,9 @@ async function listen(ip: string, ca: CertificateAuthority, isMutual: boolean): 
       call: ServerUnaryCall<ApplyConfigurationRequest, ApplyConfigurationResponse>,
       done: sendUnaryData<ApplyConfigurationResponse>,
     ) => {
-      applied.push(Buffer.from(call.request.data));
+      const { data, immediate, onReboot } = call.request;
+      applied.push(Buffer.from(data));
+      modes.push(immediate ? 'immediate' : onReboot ? 'on-reboot' : 'reboot');
       done(null, { messages: [{ metadata: undefined }] });
     },
   });
@@ -227,6 +230,15 @@ describe('talosd ctl against nodes', () => {
     const reason = 'needs talosd on the node; this one does not know the service, and nothing was done';
     expect(await ctl(...args)).toEqual({ code: 1, stdout: '', stderr: `${what} ${reason}\n` });
     expect(applied).toEqual([]);
+  });
+
+  test('a config is sent as it is, in the mode that was asked for', async () => {
+    applied.length = 0;
+    modes.length = 0;
+    for (const flags of [[], ['--immediate'], ['--on-reboot'], ['--mode', 'immediate'], ['--mode', 'on-reboot']])
+      expect(await ctl('apply-config', '-f', 'config.yaml', ...flags)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(modes).toEqual(['reboot', 'immediate', 'on-reboot', 'immediate', 'on-reboot']);
+    expect(applied.map(String)).toEqual(Array(5).fill('version: v1alpha1\n'));
   });
 
   test('maintenance mode: one node, and only the certificate with the fingerprint', async () => {
