@@ -27,7 +27,7 @@ import { validateConfig, validationErrorText } from './config/validate.ts';
 import { EarlyApi } from './early.ts';
 import { sequencePublisher } from './events/publisher.ts';
 import { EventStream } from './events/stream.ts';
-import { abortable } from './lib/abort.ts';
+import { abortable, endsWithin } from './lib/abort.ts';
 import type { Clock } from './lib/clock.ts';
 import { errorMessage, TalosdError } from './lib/errors.ts';
 import { Scope } from './lib/scope.ts';
@@ -108,6 +108,8 @@ export interface NodeOptions {
 
 /** How long a node that could not start waits before it tries again, milliseconds. */
 const RESTART_PAUSE = 10_000;
+/** How long one part of a node may take to end, milliseconds. */
+const CLOSE_PATIENCE = 10_000;
 
 /**
  * One life of a node: every object is made here, started by `run`, and stopped when `run` ends. A node that has to
@@ -222,11 +224,26 @@ export class Node {
     };
     start().catch(error => this.#failed(error));
     const end = await this.#ended.promise;
-    await this.#networkd.close();
-    await this.#scope.close();
-    await this.#life.release();
-    await this.#audit.close();
+    await this.#close();
     return end;
+  }
+
+  /** Stops everything that this life started. The machine waits for it: what does not end in its time is left alone. */
+  async #close(): Promise<void> {
+    const steps: readonly (readonly [what: string, step: () => Promise<void>])[] = [
+      ['the network', () => this.#networkd.close()],
+      ['the controllers', () => this.#scope.close()],
+      ['what was lent by the machine', () => this.#life.release()],
+      ['the audit log', () => this.#audit.close()],
+    ];
+    for (const [what, step] of steps) {
+      try {
+        const isClosed = await endsWithin(step(), CLOSE_PATIENCE, this.#options.clock);
+        if (!isClosed) this.#log.error(`stopping: ${what} did not end in ${CLOSE_PATIENCE / 1000}s and is left alone`);
+      } catch (error) {
+        this.#log.error(`stopping: ${what}: ${errorMessage(error)}`);
+      }
+    }
   }
 
   /** With the API up its owner sees what is wrong; a node that cannot be reached tries again. */
