@@ -1,5 +1,6 @@
 import { isWithin, type PlannedChange } from '../config/needs.ts';
 import type { MachineConfig } from '../config/schema/config.ts';
+import { endsWithin } from '../lib/abort.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -30,6 +31,8 @@ export interface ActivationOptions {
 const REPLY_PATIENCE = 5_000;
 /** How long an address or link that a caller may depend on stays after the answer has left. */
 const FAREWELL = 1_000;
+/** How long a part of a config may take to be live; the next config does not wait longer for it. */
+const EFFECT_PATIENCE = 60_000;
 
 /** Puts accepted configs in use, one after the other, each once its answer has left. */
 export class Activation {
@@ -85,10 +88,12 @@ export class Activation {
 
   /** The config is in use already: what a part of it cannot do is said, and the rest goes on. */
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options;
     try {
-      await work();
+      if (await endsWithin(work(), EFFECT_PATIENCE, clock)) return;
+      log.error(`the new configuration is in use, but ${what} is not done after ${EFFECT_PATIENCE / 1000}s`);
     } catch (error) {
-      this.#options.log.error(`the new configuration is in use, but ${what} failed: ${errorMessage(error)}`);
+      log.error(`the new configuration is in use, but ${what} failed: ${errorMessage(error)}`);
     }
   }
 }

@@ -75,6 +75,19 @@ test('immediate: a client that vanishes does not keep the config from being used
   expect(bed.version).toBe(2);
 });
 
+test('immediate: a service that does not come back does not hold up the next config', async () => {
+  bed = await ApplyBed.start(OLD);
+  bed.restarted = new Promise(() => {});
+  expect(await apply(LIVE, 'immediate')).toBe('taken');
+  const next = `${LIVE}# next\n`;
+  expect(await apply(next, 'immediate')).toBe('taken');
+  await bed.clock.advance(59_000);
+  expect((await bed.documents()).running).toBe(LIVE);
+  await bed.clock.advance(1_000);
+  expect((await bed.documents()).running).toBe(next);
+  expect(bed.lines.at(-1)).toBe('the new configuration is in use, but restart of timed is not done after 60s');
+});
+
 test('immediate: an address goes a second after the answer', async () => {
   bed = await ApplyBed.start(OLD);
   const moved = config('  network: {interfaces: [{interface: eth0, cidr: 10.0.0.1/24}]}');

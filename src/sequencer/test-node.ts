@@ -34,6 +34,8 @@ export class ApplyBed {
   readonly lines: string[] = [];
   /** What the config in use was made to do besides the resource. */
   readonly effects: string[] = [];
+  /** When services that are started anew are up. */
+  restarted: Promise<void> = Promise.resolve();
   readonly ends: LifeEnd[] = [];
   /** The first of them. */
   readonly ended: Promise<LifeEnd>;
@@ -120,7 +122,10 @@ export class ApplyBed {
         environment: ({ machine }) => void this.effects.push(`env ${JSON.stringify(machine?.env)}`),
         files: async ({ machine }) => void this.effects.push(`${machine?.files?.length} files`),
         sysctls: async ({ machine }) => void this.effects.push(`sysctls ${JSON.stringify(machine?.sysctls)}`),
-        restart: async id => void this.effects.push(`restart ${id}`),
+        restart: async id => {
+          this.effects.push(`restart ${id}`);
+          await this.restarted;
+        },
       },
       ...(guard ? { guard: new ConnectivityGuard({ ...guard, clock, log }) } : {}),
     });
