@@ -155,7 +155,7 @@ describeWith(NEEDS, 'networkd on a real kernel', () => {
       ].join('\n'),
     );
     await has('10.91.0.0/16 via 10.5.0.1', '10.6.0.2/24');
-    await networkd.logged('eth9', from);
+    await networkd.logged('eth1', from); // the last of them
     const told = networkd.events.slice(from).flatMap(({ error }) => error ?? []);
     expect(told.sort()).toEqual([
       expect.stringMatching(
@@ -169,6 +169,24 @@ describeWith(NEEDS, 'networkd on a real kernel', () => {
     // It comes when the card does, as a cable that somebody plugs in.
     await station.ip('link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'other9');
     await has('10.7.0.2/24');
+  });
+
+  test('neighbours answer ARP and neighbour discovery, also when the kernel knew them before, and others do not', async () => {
+    await networkd.use(NETWORK);
+    await has('10.5.0.2/24', 'fd00:5::2/64');
+    await lan.ip('addr', 'add', 'fd00:5::1/64', 'dev', 'lan', 'nodad');
+    const linkLocal = /inet6 (fe80::[0-9a-f:]+)/.exec(await lan.ip('addr', 'show', 'lan'))?.[1] ?? '';
+    for (const address of ['10.5.0.1', 'fd00:5::1', linkLocal]) {
+      await until(
+        () => networkd.answers('eth0', address),
+        answers => answers,
+      );
+    }
+    expect(await networkd.answers('eth0', '10.5.0.99')).toBe(false);
+    expect(await networkd.answers('eth0', 'fd00:5::99')).toBe(false);
+    await lan.ip('link', 'set', 'lan', 'down');
+    expect(await networkd.answers('eth0', '10.5.0.1')).toBe(false);
+    await lan.ip('link', 'set', 'lan', 'up');
   });
 
   test('an agent that dies and comes back takes nothing away, and still knows what is its own', async () => {

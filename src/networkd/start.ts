@@ -4,7 +4,7 @@ import { errorMessage } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Wakeups } from '../lib/wakeups.ts';
 import { MACHINE_CONFIG_ID, MachineConfigs } from '../resources/config/machine_config.ts';
-import type { Source } from '../runtime/controller.ts';
+import type { Controller, Source } from '../runtime/controller.ts';
 import type { ControllerEngine } from '../runtime/engine.ts';
 import type { Store } from '../runtime/store.ts';
 import { neighbourAnnouncer } from '../system/arp.ts';
@@ -98,9 +98,11 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
   const platformWakeups = new Wakeups();
   const setsNames = mode === 'manage' && !isContainer;
   const files = { mode, paths, log };
+  // They have their turns in this order: whoever tells the kernel is not kept waiting by those who tell what it has.
   const controllers = [
     deviceConfigController({ ...sources, isContainer }),
     deviceMergeController(),
+    ...(mode === 'manage' ? managing() : []),
     linkStatusController(network),
     addressStatusController(network),
     routeStatusController(network),
@@ -114,21 +116,24 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
     timeServerMergeController(),
     timeServerStatusController(),
   ];
-  if (mode === 'manage') {
+  if (mode === 'manage') void keepSecondaryAddresses(log);
+  else configured.resolve();
+
+  function managing(): Controller[] {
     const folder = paths.toHost(FOLDER);
     const ownership = new Ownership({ file: `${folder}/owned.json`, log });
     const applier = new NetworkApplier({ exec, clock, network, ownership, problems, log });
     const wireguard = new WireguardApplier({ exec, folder, resolve: resolveHost });
     const operators = makeOperators(options);
     close = () => operators.close();
-    controllers.push(
-      operatorController(operators),
+    return [
       kernelNetworkController({ applier, network, clock, onTurn: configured.resolve }),
+      operatorController(operators),
       wireguardController({ applier: wireguard, problems, clock }),
       hostsFileController(files),
-    );
-    void keepSecondaryAddresses(log);
-  } else configured.resolve();
+    ];
+  }
+
   for (const controller of controllers) engine.register(controller);
   const platformHostnameChanged = () => platformWakeups.wake();
   return { configured: configured.promise, problems, platformHostnameChanged, close };

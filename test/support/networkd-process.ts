@@ -18,6 +18,7 @@ import { Store } from '../../src/runtime/store.ts';
 import { systemDhcpClients } from '../../src/system/dhcp.ts';
 import { type Exec, exec } from '../../src/system/exec.ts';
 import { listNetwork } from '../../src/system/ip.ts';
+import { neighbourProbe } from '../../src/system/neighbours.ts';
 import { NetworkObserver } from '../../src/system/network.ts';
 import { NodePaths } from '../../src/system/paths.ts';
 
@@ -27,6 +28,8 @@ export interface Command {
   readonly config?: string;
   /** A resource type whose resources are to be told, as `shown`. */
   readonly show?: string;
+  /** Whether this neighbour answers, as the guard of live changes asks. */
+  readonly probe?: { readonly link: string; readonly address: string };
   /** What to do with the shared address of this link. */
   readonly vip?: { readonly link: string; readonly order: 'take' | 'release' };
 }
@@ -76,7 +79,7 @@ engine.start(scope);
 await network.start(scope);
 void networkd.configured.then(() => say({ configured: true }));
 
-async function follow({ config, show, vip }: Command): Promise<void> {
+async function follow({ config, show, probe, vip }: Command): Promise<void> {
   if (config !== undefined) {
     const bytes = Buffer.from(config);
     const decoded = decodeConfig(bytes, { file: 'config.yaml', unknownKeys: 'note' });
@@ -87,6 +90,7 @@ async function follow({ config, show, vip }: Command): Promise<void> {
     const { type, defaultNamespace } = registry.resolve(show);
     say({ shown: store.listAt(defaultNamespace, type).map(({ metadata, spec }) => ({ id: metadata.id, spec })) });
   }
+  if (probe !== undefined) say({ answers: await neighbourProbe(counted, systemClock)(probe.link, probe.address) });
   if (vip !== undefined) {
     const address = shared.get(vip.link);
     if (!address) throw new Error(`no address is shared on ${vip.link}`);

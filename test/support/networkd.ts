@@ -17,6 +17,7 @@ export interface NetworkdEvent {
   readonly accepted?: boolean;
   readonly configured?: boolean;
   readonly failed?: string;
+  readonly answers?: boolean;
   readonly vip?: string;
   readonly controllers?: string;
   readonly shown?: readonly { readonly id: string; readonly spec: Readonly<Record<string, unknown>> }[];
@@ -120,6 +121,18 @@ export class TestNetworkd {
     this.#send({ vip: { link, order } });
     const { failed } = await this.event(({ vip, failed }) => vip !== undefined || failed !== undefined, from);
     if (failed !== undefined) throw new Error(failed);
+  }
+
+  /** Whether a neighbour answers ARP or neighbour discovery. */
+  async answers(link: string, address: string): Promise<boolean> {
+    const from = this.events.length;
+    this.#send({ probe: { link, address } });
+    const { answers, failed } = await this.event(
+      event => event.answers !== undefined || event.failed !== undefined,
+      from,
+    );
+    if (answers === undefined) throw new Error(failed);
+    return answers;
   }
 
   /** A file of /etc that it wrote. */
