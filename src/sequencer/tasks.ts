@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorMessage, TalosdError } from '../lib/errors.ts';
+import { errorList, errorMessage, hasCode, TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { acquireConfig } from '../platform/acquire.ts';
 import type { UserEnvironment } from '../platform/environment.ts';
@@ -19,6 +19,7 @@ import type { NodeActions } from './actions.ts';
 import type { LiveEffects } from './activation.ts';
 import { currentConfig, publishConfig } from './current-config.ts';
 import type { TaskContext } from './sequence.ts';
+import { serviceCause } from './why.ts';
 
 /** The domains that the tasks of a node without disks and power of its own (container, local) call. */
 export interface TaskDomains {
@@ -101,19 +102,7 @@ export function nodeActions(domains: TaskDomains): NodeActions {
     },
     setUserEnvVars: async () => domains.environment.apply(currentConfig(store).config.machine?.env ?? {}),
     setupVarDirectory: makeFolders(VAR_FOLDERS),
-    startAllServices: async ({ signal, log: taskLog, waitingFor }) => {
-      const ids = supervisor.list().map(service => service.id);
-      taskLog(`waiting for ${ids.length} services`);
-      supervisor.start(...ids);
-      const waiting = new Set(ids);
-      await Promise.all(
-        ids.map(async id => {
-          await supervisor.waitFor(id, 'up', signal);
-          waiting.delete(id);
-          waitingFor(waiting.size > 0 ? `services to be up: ${[...waiting].join(', ')}` : undefined);
-        }),
-      );
-    },
+    startAllServices: context => startAllServices(supervisor, context),
     writeUserFiles: async () => {
       const { config } = currentConfig(store);
       domains.authorities.trust(authorityBundles(config));
@@ -128,6 +117,29 @@ export function nodeActions(domains: TaskDomains): NodeActions {
     restartAgent: async () => 'restart',
     shutdown: async () => 'powerOff',
   };
+}
+
+/** Starts every service and waits until all are up; fails with the name of each that is not when its time is over. */
+async function startAllServices(supervisor: Supervisor, { signal, log, waitingFor }: TaskContext): Promise<void> {
+  const ids = supervisor.list().map(service => service.id);
+  log(`waiting for ${ids.length} services`);
+  supervisor.start(...ids);
+  const waiting = new Set(ids);
+  const tell = () => waitingFor(waiting.size > 0 ? `services to be up: ${[...waiting].join(', ')}` : undefined);
+  tell();
+  const whenUp = async (id: string) => {
+    await supervisor.waitFor(id, 'up', signal);
+    waiting.delete(id);
+    tell();
+  };
+  try {
+    await Promise.all(ids.map(whenUp));
+  } catch (error) {
+    if (!signal.aborted || !hasCode(signal.reason, 'deadline_exceeded')) throw error;
+    const missing = [...waiting].flatMap(id => supervisor.find(id) ?? []).map(serviceCause);
+    const lines = missing.map(({ subject, state, reason }) => `${subject} is not up, it is ${state}: ${reason}`);
+    throw new TalosdError('deadline_exceeded', errorList(lines), { cause: error });
+  }
 }
 
 /** What accepted configs change on this node besides the resource (see `Activation`). */

@@ -109,7 +109,8 @@ function serviceChain(service: Service, supervisor: Supervisor, seen = new Set<s
   return [...chain, { subject: condition.text, state: 'not met', reason: '', since: chain[0]?.since }];
 }
 
-function serviceCause(service: Service): Cause {
+/** Where one service stands. */
+export function serviceCause(service: Service): Cause {
   const { state, events, health } = service.status;
   const first = events.findLast((event, index) => event.state === state && events[index - 1]?.state !== state);
   const isSick = state === 'Running' && !service.has('up');
