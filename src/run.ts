@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { authorityProblem } from './config/check-authority.ts';
 import { decodeConfig } from './config/decode.ts';
@@ -117,21 +118,30 @@ async function localNode(flags: RunFlags): Promise<number> {
   };
   const near = relative(process.cwd(), state);
   const place = near.startsWith('..') ? state : near || '.';
-  const showConfig = flags.config === undefined ? `--talosconfig ${join(place, 'talosconfig')} ` : '';
+  const access =
+    flags.config === undefined
+      ? `--talosconfig ${join(place, 'talosconfig')}`
+      : `--talosconfig ${credentialsBeside(flags.config)} -e ${listenHost} -n ${listenHost}`;
   return follow(options, () => {
     process.stdout.write(
       [
         `talosd is up: the node API answers on ${listenHost}:50000, its state is in ${place}/`,
         '',
-        `  npx talosd ctl ${showConfig}version`,
-        `  npx talosd ctl ${showConfig}services`,
-        `  talosctl ${showConfig}-n ${listenHost} dashboard`,
+        `  npx talosd ctl ${access} version`,
+        `  npx talosd ctl ${access} services`,
+        `  talosctl ${access} dashboard`,
         '',
         'Ctrl-C stops it; the next start goes on with the same state.',
         '',
       ].join('\n'),
     );
   });
+}
+
+/** Where the owner of a config has the credentials for it: `gen config` writes them beside it. */
+function credentialsBeside(config: string): string {
+  const file = join(dirname(config), 'talosconfig');
+  return existsSync(file) ? file : 'TALOSCONFIG';
 }
 
 /** The machine config in a file, sound for a node on this machine; notes go to standard error. */

@@ -161,6 +161,13 @@ test('validate lists what is wrong, notes apart', async () => {
     'machine: {install: {disk: /dev/null/x}}\ncluster: {controlPlane: {endpoint: "https://h"}}\n',
   );
   expect((await run('validate', '-c', 'disk.yaml', '-m', 'metal')).code).toBe(0);
+  await writeFile(
+    join(folder, 'nodisk.yaml'),
+    'machine: {install: {disk: none/here}}\ncluster: {controlPlane: {endpoint: "https://h"}}\n',
+  );
+  expect((await run('validate', '-c', 'nodisk.yaml', '-m', 'metal')).stderr).toContain(
+    'specified install disk does not exist: "none/here"',
+  );
   expect(await run('validate', '-c', 'bad.yaml', '-m', 'Metal')).toEqual(failed('unknown runtime mode: "Metal"'));
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loopbackAddresses } from './support/loopback.ts';
 import { Cleanup, talosd } from './support/node.ts';
-import { type ProcessResult, runProcess } from './support/process.ts';
+import { type ProcessResult, RunningProcess, runProcess } from './support/process.ts';
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
@@ -60,4 +60,20 @@ test('a second node on the same address ends with a hint; the first goes on', as
   expect((await runProcess(process.execPath, talosd('ctl', 'version', '--talosconfig', node.talosconfig))).code).toBe(
     0,
   );
+}, 90_000);
+
+test('a node on a given config says with which credentials it is reached, and so it is', async () => {
+  const made = await runProcess(process.execPath, talosd('gen', 'config', 'c', 'https://h:6443', '-o', 'demo'), {
+    cwd: folder,
+  });
+  expect(made.code).toBe(0);
+  const [listen] = loopbackAddresses(1);
+  const flags = ['--listen', listen!, '--state', 'demo/state', '--config', 'demo/controlplane.yaml'];
+  const node = new RunningProcess(process.execPath, talosd('run', ...flags), { cwd: folder });
+  cleanup.add(node, running => running.stop());
+  await node.waitFor(({ stdout }) => stdout.includes('Ctrl-C'), 60_000);
+  const typed = /^ {2}npx talosd (ctl .* version)$/m.exec(node.stdout)?.[1];
+  expect(typed).toBe(`ctl --talosconfig demo/talosconfig -e ${listen} -n ${listen} version`);
+  const answer = await runProcess(process.execPath, talosd(...typed!.split(' ')), { cwd: folder });
+  expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining(`NODE:        ${listen}\n`) });
 }, 90_000);
