@@ -249,6 +249,16 @@ describeWith(NEEDS, 'DHCPv6 from dnsmasq', () => {
   });
   afterAll(() => bed.end());
 
+  test('an entry without addresses has them of a router, also on a machine that forwards', async () => {
+    await bed.station.run('sh', '-c', 'echo 1 | tee /proc/sys/net/ipv6/conf/all/forwarding');
+    const ranges = ['--dhcp-range=fd00:5::,ra-only', '--dhcp-range=10.5.0.50,10.5.0.50,255.255.255.0,2m'];
+    const router = await bed.dnsmasq(['--enable-ra', ...ranges]);
+    await bed.networkd.use({ interfaces: [{ interface: 'eth0' }] });
+    const state = () => bed.station.run('sh', '-c', 'ip -6 -br addr show dev eth0; ip -6 route show default');
+    await until(state, text => /fd00:5:\S+\/64/.test(text) && /default via fe80:\S+ dev eth0 proto ra/.test(text));
+    await router.stop();
+  });
+
   test('no server, then one: /128, resolver, and the same client id each time', async () => {
     const interfaces = [{ interface: 'eth0', dhcp: true, dhcpOptions: { ipv4: false, ipv6: true } }];
     const from = await bed.networkd.use({ interfaces });

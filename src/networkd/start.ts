@@ -27,6 +27,7 @@ import { resolverConfigController } from './controllers/resolver_config.ts';
 import { resolverMergeController } from './controllers/resolver_merge.ts';
 import { resolverStatusController } from './controllers/resolver_status.ts';
 import { routeStatusController } from './controllers/route_status.ts';
+import { routerAdvertisementController } from './controllers/router_advertisement.ts';
 import { timeServerConfigController } from './controllers/time_server_config.ts';
 import { timeServerMergeController } from './controllers/time_server_merge.ts';
 import { timeServerStatusController } from './controllers/time_server_status.ts';
@@ -130,6 +131,7 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
       kernelNetworkController({ applier, network, clock, onTurn: configured.resolve }),
       operatorController(operators),
       wireguardController({ applier: wireguard, problems, clock }),
+      routerAdvertisementController({ exec, problems }),
       hostsFileController(files),
     ];
   }

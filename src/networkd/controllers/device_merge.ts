@@ -44,6 +44,7 @@ function mergeLinks(strong: LinkSpec, weak: LinkSpec): LinkSpec {
     kind: strong.kind === 'physical' ? weak.kind : strong.kind,
     up: strong.up || weak.up,
     mtu: strong.mtu || weak.mtu,
+    ...(strong.heedsRouters || weak.heedsRouters ? { heedsRouters: true } : {}),
     ...(bond ? { bond } : {}),
     ...(vlan ? { vlan } : {}),
     ...(wireguard ? { wireguard } : {}),

@@ -18,6 +18,8 @@ export function linkSpecs(devices: readonly Device[]): LinkSpec[] {
       kind: kindOf(device),
       up: true,
       mtu,
+      // An entry without addresses leaves them to routers, and DHCPv6 brings no routes.
+      ...(device.methods.some(({ kind, dhcp6 }) => kind === 'none' || dhcp6) ? { heedsRouters: true } : {}),
       ...(bond ? { bond } : {}),
       ...(wireguard ? { wireguard } : {}),
       layer,

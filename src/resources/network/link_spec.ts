@@ -32,6 +32,8 @@ export interface LinkSpec extends Layered {
   readonly up: boolean;
   /** 0 leaves the MTU alone. */
   readonly mtu: number;
+  /** Whether addresses and routes may come from router advertisements on it. */
+  readonly heedsRouters?: boolean;
   /** Of a bond: its members in order, and its options by their iproute2 word. */
   readonly bond?: { readonly members: readonly string[]; readonly options: Readonly<Record<string, string>> };
   readonly vlan?: { readonly parent: string; readonly id: number };
@@ -49,13 +51,14 @@ export const LinkSpecs: ResourceType<LinkSpec> = {
     { name: 'Up', jsonPath: '{.up}' },
     { name: 'MTU', jsonPath: '{.mtu}' },
   ],
-  toYaml: ({ name, kind, up, mtu, bond, vlan, wireguard, layer, path }) =>
+  toYaml: ({ name, kind, up, mtu, heedsRouters, bond, vlan, wireguard, layer, path }) =>
     toYaml(
       new Map<string, YamlValue>([
         ['name', name],
         ['kind', kind],
         ['up', up],
         ['mtu', mtu],
+        ...(heedsRouters ? [['heedsRouters', heedsRouters] as const] : []),
         ...(bond ? [['bond', { members: bond.members, options: bond.options }] as const] : []),
         ...(vlan ? [['vlan', { parent: vlan.parent, id: vlan.id }] as const] : []),
         ...(wireguard ? [['wireguard', publicPart(wireguard)] as const] : []),
