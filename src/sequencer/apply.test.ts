@@ -121,6 +121,17 @@ test('on-reboot: on disk, and nothing else', async () => {
   });
 });
 
+test('on-reboot: that a config which is not kept is not read either is said', async () => {
+  const said = 'persist is false: the next start takes its config from where the first came, not the stored one';
+  bed = await ApplyBed.start(OLD);
+  const notes = (document: string, mode: ApplyMode) =>
+    bed.applier.plan(Buffer.from(document), mode, { nodeCount: 1 }).notes;
+  const kept = `persist: true\n${LATER}`;
+  expect([notes(LATER, 'on-reboot'), notes(LATER, 'reboot'), notes(kept, 'on-reboot')]).toEqual([[said], [], []]);
+  expect([await apply(kept, 'on-reboot'), await apply(LATER, 'on-reboot')]).toEqual(['taken', 'taken']);
+  expect(bed.lines.filter(line => line === said)).toHaveLength(1);
+});
+
 test('default mode: on disk, answered, then the next life begins with it, whatever persist says', async () => {
   bed = await ApplyBed.start(OLD);
   const next = `persist: false\n${LATER}`;
@@ -177,7 +188,7 @@ test("a call for several nodes cannot give one node another's identity", async (
 test('a dry run says all of it and changes nothing', async () => {
   bed = await ApplyBed.start(OLD);
   const before = { files: await bed.files(), ...(await bed.documents()) };
-  const { changes, refusal } = bed.applier.plan(Buffer.from(LATER), { nodeCount: 1 });
+  const { changes, refusal } = bed.applier.plan(Buffer.from(LATER), 'immediate', { nodeCount: 1 });
   expect({ changes: changes.map(({ path, need }) => `${path}: ${need}`), refusal }).toEqual({
     changes: ['machine.kubelet.image: reboot'],
     refusal: undefined,

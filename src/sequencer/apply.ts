@@ -88,16 +88,22 @@ export class ConfigApplier {
       const ways = mode === 'immediate' ? (this.#options.guard?.touched(this.#current(), next.config) ?? []) : [];
       const trial = ways.length === 0 ? undefined : await this.#begin(GUARD_TIME, ways);
       await this.#save(next);
+      if (isForgotten(next, mode)) log.warn(FORGOTTEN);
       if (mode === 'immediate') this.#activation.begin(next, changes, replied);
       if (trial) void this.#watch(trial);
     });
   }
 
   /** What `apply` would do, without doing any of it: no file, no resource, no event, no log line. */
-  plan(data: Uint8Array, call: Pick<ApplyCall, 'nodeCount'>): ApplyPlan & { readonly refusal: string | undefined } {
+  plan(
+    data: Uint8Array,
+    mode: ApplyMode,
+    call: Pick<ApplyCall, 'nodeCount'>,
+  ): ApplyPlan & { readonly refusal: string | undefined } {
     const next = this.#load(data);
     const { sequencer, trials } = this.#options;
     const notes = [...next.notes];
+    if (isForgotten(next, mode)) notes.push(FORGOTTEN);
     if (sequencer.current)
       notes.push(`the ${sequencer.current.name} sequence is running; in default mode this is refused now`);
     if (trials.current) notes.push(trialText(trials.current));
@@ -226,6 +232,13 @@ export class ConfigApplier {
       `${paths.join(', ')}; apply it to one node at a time`
     );
   }
+}
+
+const FORGOTTEN = 'persist is false: the next start takes its config from where the first came, not the stored one';
+
+/** Whether a config for the next start is one that the next start does not read (machine-config.md §11.3). */
+function isForgotten({ config }: LoadedConfig, mode: ApplyMode): boolean {
+  return mode === 'on-reboot' && !config.persist;
 }
 
 /** Throws with every path that immediate mode cannot take (machine-config.md §12.2). */

@@ -15,7 +15,7 @@ import {
   type WhyResponse,
 } from '../../gen/talosd/v1/talosd.ts';
 import { TalosdError } from '../../lib/errors.ts';
-import type { ApplyPlan, ConfigApplier } from '../../sequencer/apply.ts';
+import type { ApplyMode as ApplyModeName, ApplyPlan, ConfigApplier } from '../../sequencer/apply.ts';
 import { DEFAULT_TRIAL, LONGEST_TRIAL } from '../../sequencer/trials.ts';
 import type { Explanation } from '../../sequencer/why.ts';
 import type { UnaryHandler } from '../handler.ts';
@@ -37,7 +37,7 @@ export function nodeServiceHandlers({
 }): NodeServiceHandlers {
   return {
     dryRunConfiguration: async ({ data, mode }, context) => {
-      const plan = refusedAsArgument(() => applier.plan(data, context));
+      const plan = refusedAsArgument(() => applier.plan(data, MODES[mode] ?? 'reboot', context));
       const notes = plan.refusal === undefined ? plan.notes : [plan.refusal, ...plan.notes];
       const changes = plan.changes.map(change => encodeChange(change, mode, plan));
       return { messages: [{ metadata: undefined, changes, notes: [...notes] }] };
@@ -100,6 +100,11 @@ function trialTime(timeout: { seconds: bigint; nanos: number } | undefined, keep
   }
   return milliseconds || DEFAULT_TRIAL;
 }
+
+const MODES: Readonly<Partial<Record<ApplyMode, ApplyModeName>>> = {
+  [ApplyMode.IMMEDIATE]: 'immediate',
+  [ApplyMode.ON_REBOOT]: 'on-reboot',
+};
 
 const ACTIONS: Readonly<Record<PlannedChange['need'], ConfigurationChange_Action>> = {
   now: ConfigurationChange_Action.NOW,
