@@ -138,6 +138,15 @@ describe('a config that does not load', () => {
     expect(problems(text)).toEqual([message]);
   });
 
+  test('text in another encoding', () => {
+    expect(problems(Buffer.from('\ufeffmachine: {}\n', 'utf16le'))).toEqual([
+      'c.yaml:1:1: decode error: yaml: the document is UTF-16: save it as UTF-8',
+    ]);
+    expect(problems(Buffer.from('machine: {token: "\xe9"}', 'latin1'))).toEqual([
+      'c.yaml:1:1: decode error: yaml: the document is no UTF-8 text',
+    ]);
+  });
+
   test('all problems at once, in document order, without secrets', () => {
     const text = `debug: "true"
 machine:

@@ -42,7 +42,7 @@ export function parseYamlStream(bytes: Uint8Array, file: string): YamlStream {
   };
   lines.addNewLine(0);
   if (bytes.length > limits.bytes) refuse(`the document is larger than ${limits.bytes} bytes`);
-  const text = decodeText(bytes) ?? refuse('the document is no UTF-8 text');
+  const text = decodeText(bytes) ?? refuse(notUtf8(bytes));
   const control = /[^\t\n\r\x20-\x7e\x85\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}]/u.exec(text);
   if (control) {
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
@@ -69,6 +69,12 @@ export function parseYamlStream(bytes: Uint8Array, file: string): YamlStream {
     aliases,
     documents: documents.map(document => ({ root: document.contents, offset: document.range[0] })),
   };
+}
+
+/** Some shells write redirected output as UTF-16; its byte order mark tells. */
+function notUtf8([first, second]: Uint8Array): string {
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isUtf16 ? 'the document is UTF-16: save it as UTF-8' : 'the document is no UTF-8 text';
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {
