@@ -314,6 +314,8 @@ describe('time and order', () => {
     expect(await ended).toBe(4);
     for (const node of [first, second]) {
       await vi.waitFor(() => expect(node.recorded.events).toEqual(['hostname waits', 'hostname ended']));
+      const line = 'DeadlineExceeded [/machine.MachineService/Hostname]';
+      await vi.waitFor(() => expect(node.lines['apid']).toContainEqual(expect.stringContaining(line)));
     }
   });
 

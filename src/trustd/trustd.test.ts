@@ -40,10 +40,16 @@ async function newCa(): Promise<CertificateAuthority> {
   );
 }
 
-async function startTrustd(ca: CertificateAuthority, host = HOST, port = 0, rateLimit?: RateLimit): Promise<number> {
+async function startTrustd(
+  ca: CertificateAuthority,
+  host = HOST,
+  port = 0,
+  rateLimit?: RateLimit,
+  shown = ca,
+): Promise<number> {
   const certificates = new NodeCertificates({
     names: () => ({ dnsNames: ['cp'], ips: [host] }),
-    issue: localIssuer(ca, systemClock),
+    issue: localIssuer(shown, systemClock),
     log: silentLogger,
     clock: systemClock,
   });
@@ -237,6 +243,21 @@ describe('client', () => {
     const ours = await newCa();
     const port = await startTrustd(ours);
     expect((await ask(port, await newCsr(), { pinnedCa: ours.crt })).ca).toEqual(ours.crt);
+  });
+
+  test('an answer in the name of another authority is refused, whoever showed the way to it', async () => {
+    const [ours, theirs] = await Promise.all([newCa(), newCa()]);
+    // The server shows a leaf of ours, so that the handshake is fine; what it signs is theirs.
+    const port = await startTrustd(theirs, HOST, 0, undefined, ours);
+    const clock = new FakeClock();
+    const abort = new AbortController();
+    const asked = ask(port, await newCsr(), { pinnedCa: ours.crt, clock, signal: abort.signal }).catch(error => error);
+    await vi.waitFor(() => expect(lines.filter(line => line.startsWith('failed'))).toHaveLength(1));
+    expect(lines.find(line => line.startsWith('failed'))).toBe(
+      `failed to get a certificate from trustd at ${HOST}: another certificate authority: expected ${fingerprint(ours.crt)}, found ${fingerprint(theirs.crt)}`,
+    );
+    abort.abort(new Error('enough'));
+    expect(await asked).toEqual(new Error('enough'));
   });
 
   test('without one the first answer is pinned and logged once', async () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { connect, createServer, type ServerHttp2Stream } from 'node:http2';
+import { connect, constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Scope } from '../../lib/scope.ts';
+import type { ForwardedCall } from '../router.ts';
 import { callOn } from './call.ts';
 import { frame } from './frames.ts';
 
@@ -15,16 +16,19 @@ beforeEach(() => {
 afterEach(() => scope.close());
 
 /** The messages of one call to another node, which answers as `answer` says, and how it ended. */
-async function outcome(answer: (stream: ServerHttp2Stream, socket: Socket) => void) {
+async function outcome(
+  answer: (stream: ServerHttp2Stream, socket: Socket, headers: IncomingHttpHeaders) => void,
+  change: Partial<ForwardedCall> = {},
+) {
   const server = createServer();
   let socket: Socket;
   server.on('connection', accepted => {
     socket = accepted;
   });
   server.on('session', session => session.on('error', () => {})); // its end is what the tests are about
-  server.on('stream', stream => {
+  server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
-    answer(stream, socket);
+    answer(stream, socket, headers);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -43,6 +47,7 @@ async function outcome(answer: (stream: ServerHttp2Stream, socket: Socket) => vo
     headers: {},
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
+    ...change,
   };
   const seen: string[] = [];
   try {
@@ -96,3 +101,41 @@ test.each(['end', 'resetAndDestroy'] as const)(
     expect(await outcome(half)).toEqual({ seen: ['one'], error: expect.stringMatching(/^14 connection/) });
   },
 );
+
+test('what the other node is told: request, metadata, and how much time is left', async () => {
+  let told: IncomingHttpHeaders = {};
+  const received: Buffer[] = [];
+  const answer = (stream: ServerHttp2Stream, _: Socket, headers: IncomingHttpHeaders) => {
+    told = headers;
+    stream.on('data', bytes => received.push(bytes));
+    stream.on('end', () => stream.respond({ ...grpc, 'grpc-status': '0' }, { endStream: true }));
+  };
+  const headers = { proxyfrom: '10.5.0.2:50000', 'talosd-hop-bin': Buffer.from('hop') };
+  await outcome(answer, { request: Buffer.from('ask'), headers, deadline: 2500 });
+  expect(told).toMatchObject({
+    ':method': 'POST',
+    ':path': '/machine.MachineService/Logs',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    proxyfrom: '10.5.0.2:50000',
+    'talosd-hop-bin': Buffer.from('hop').toString('base64'),
+    'grpc-timeout': '2500m',
+  });
+  expect(Buffer.concat(received)).toEqual(frame(Buffer.from('ask')));
+  await outcome(answer);
+  expect(told).not.toHaveProperty('grpc-timeout');
+});
+
+test('a call that is given up is canceled at the other node, also while nothing comes from there', async () => {
+  const client = new AbortController();
+  const canceled = Promise.withResolvers<number>();
+  const silent = (stream: ServerHttp2Stream) => {
+    stream.on('close', () => canceled.resolve(stream.rstCode));
+    client.abort(new Error('the client is gone'));
+  };
+  expect(await outcome(silent, { signal: client.signal })).toEqual({
+    seen: [],
+    error: 'undefined the client is gone',
+  });
+  expect(await canceled.promise).toBe(constants.NGHTTP2_CANCEL);
+});
