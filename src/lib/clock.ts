@@ -18,7 +18,10 @@ export const systemClock: Clock = {
   monotonic: () => process.hrtime.bigint(),
   sleep: async (milliseconds, signal) => {
     signal?.throwIfAborted();
-    await delay(milliseconds, undefined, signal ? { signal } : undefined);
+    await delay(milliseconds, undefined, signal ? { signal } : undefined).catch(error => {
+      signal?.throwIfAborted(); // Node's own error says only that there was a signal
+      throw error;
+    });
   },
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { EventStream } from '../events/stream.ts';
 import { FakeClock } from '../lib/clock.ts';
+import { errorList } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { LogBuffers } from '../services/log-buffers.ts';
 import { InProcessRunner } from '../services/runners/in-process.ts';
@@ -80,7 +81,7 @@ test('from the node that is not ready down to the one service that everything wa
 
 test('a phase that fails says with what and how often; a node with nothing missing is one line', () => {
   const { supervisor } = setUp();
-  const failure = { message: 'file must exist: "/etc/x"', since: 1500, attempt: 3 };
+  const failure = { message: errorList(['file must exist: "/etc/x"', 'it is full']), since: 1500, attempt: 3 };
   const boot: SequenceProgress = {
     name: 'boot',
     since: 1000,
@@ -95,7 +96,7 @@ test('a phase that fails says with what and how often; a node with nothing missi
     chain: [
       'node | not ready | the boot sequence is running | 500',
       'sequence boot | running | in phase userSetup | 1000',
-      'phase userSetup | failing | file must exist: "/etc/x" (tried 3 times, trying again) | 1500',
+      'phase userSetup | failing | 2 errors occurred: file must exist: "/etc/x"; it is full (tried 3 times, trying again) | 1500',
     ],
   });
   const ready: WhySources = {

@@ -30,6 +30,18 @@ export interface WhySources {
 
 /** Walks from `subject` (empty: the node) down to the leaf; throws `not_found` for a subject that does not exist. */
 export function explain(subject: string, sources: WhySources): Explanation {
+  const { ready, chain } = chainOf(subject, sources);
+  return { ready, chain: chain.map(cause => ({ ...cause, reason: oneLine(cause.reason) })) };
+}
+
+/** Lists of errors have a line for each; a reason is one. */
+function oneLine(text: string): string {
+  const lines = text.split('\n').map(line => line.trim().replace(/^\* /, ''));
+  const [head = '', ...items] = lines.filter(Boolean);
+  return [head, items.join('; ')].filter(Boolean).join(head.endsWith(':') ? ' ' : '; ');
+}
+
+function chainOf(subject: string, sources: WhySources): Explanation {
   if (subject === '' || subject === 'node') return explainNode(sources);
   const [kind, name = ''] = subject.split(' ', 2);
   if (kind === 'configuration') return { ready: true, chain: [configurationCause(sources)] };
@@ -76,7 +88,7 @@ function sequenceChain(progress: SequenceProgress, supervisor: Supervisor): Caus
   ];
   if (phase === undefined) return chain;
   if (failure) {
-    const reason = `${failure.message} (tried ${failure.attempt} times, trying again)`;
+    const reason = `${oneLine(failure.message)} (tried ${failure.attempt} times, trying again)`;
     chain.push({ subject: `phase ${phase}`, state: 'failing', reason, since: failure.since });
   } else {
     const names = tasks.map(task => task.name).join(', ');
