@@ -107,7 +107,7 @@ test('what the other node is told: request, metadata, and how much time is left'
   const received: Buffer[] = [];
   const answer = (stream: ServerHttp2Stream, _: Socket, headers: IncomingHttpHeaders) => {
     told = headers;
-    stream.on('data', bytes => received.push(bytes));
+    stream.on('data', (bytes: Buffer) => received.push(bytes));
     stream.on('end', () => stream.respond({ ...grpc, 'grpc-status': '0' }, { endStream: true }));
   };
   const headers = { proxyfrom: '10.5.0.2:50000', 'talosd-hop-bin': Buffer.from('hop') };
