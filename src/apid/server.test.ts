@@ -180,6 +180,10 @@ describe('a call with nodes', () => {
       });
     }
     expect(node.recorded.contexts).toEqual([]);
+    expect(await failureOf(raw(client, '/no.such.Service/Foo', nodes(node.ip, '')))).toEqual({
+      code: 13,
+      details: 'invalid target ""',
+    });
   });
 
   test('a name that does not resolve, and a certificate for another address', async () => {
