@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseTalosconfig } from '../src/config/talosconfig.ts';
-import { tlsPrivateKey } from '../src/pki/keys.ts';
 import { loopbackAddresses } from './support/loopback.ts';
 import { Cleanup, project, TestNode } from './support/node.ts';
+import { ownerIdentity } from './support/owner.ts';
 import { runProcess } from './support/process.ts';
 
 /** Each of the four kinds of attack lasts this long: a minute in all. */
@@ -62,11 +61,7 @@ async function assault(ports: readonly number[], attack: Attack, seconds = SECON
   await Promise.all(ports.flatMap(port => Array.from({ length: AT_ONCE / ports.length }, () => worker(port))));
 }
 
-async function identity() {
-  const { contexts } = parseTalosconfig(await readFile(talosconfig, 'utf8'));
-  const { ca, crt, key } = [...contexts.values()][0]!;
-  return { ca: Buffer.from(ca), cert: Buffer.from(crt), key: tlsPrivateKey(Buffer.from(key).toString()) };
-}
+const identity = async () => ownerIdentity(await readFile(talosconfig, 'utf8'));
 
 const sendRandomBytes: Attack = async port => {
   const socket = open(port);
