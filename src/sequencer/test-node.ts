@@ -18,6 +18,7 @@ import { LifeControl, type LifeEnd } from './control.ts';
 import { currentConfig, publishConfig } from './current-config.ts';
 import { Sequencer } from './engine.ts';
 import { ConnectivityGuard, type GuardOptions } from './guard.ts';
+import type { PowerCommand } from './sequence.ts';
 import { Trials } from './trials.ts';
 
 /** The network and the callers of a node whose changes are guarded. */
@@ -43,6 +44,9 @@ export class ApplyBed {
   readonly trials: Trials;
   readonly stored: StoredConfig;
   readonly applier: ConfigApplier;
+  readonly control: LifeControl;
+  /** The last task of a sequence that ends this life cannot be done. */
+  isStuck = false;
   readonly turns = new Mutex();
   readonly #actions: NodeActions;
   readonly #guard: GuardFake | undefined;
@@ -105,10 +109,10 @@ export class ApplyBed {
       ...{ setupLogger: nothing, setupSystemDirectory: nothing, loadConfig: nothing, validateConfig: nothing },
       ...{ saveConfig: nothing, setUserEnvVars: nothing, setupVarDirectory: nothing, startAllServices: nothing },
       stopAllServices: () => supervisor.shutdown(),
-      restartAgent: async () => 'restart',
-      shutdown: async () => 'powerOff',
+      restartAgent: async () => this.#lastStep('restart'),
+      shutdown: async () => this.#lastStep('powerOff'),
     };
-    const control = new LifeControl({
+    this.control = new LifeControl({
       ...{ sequencer: this.sequencer, actions: this.#actions, supervisor, stored: this.stored, log },
       onEnd: end => {
         this.ends.push(end);
@@ -116,7 +120,7 @@ export class ApplyBed {
       },
     });
     this.applier = new ConfigApplier({
-      ...{ ...options, sequencer: this.sequencer, control, stored: this.stored, trials: this.trials },
+      ...{ ...options, sequencer: this.sequencer, control: this.control, stored: this.stored, trials: this.trials },
       ...{ turns, store, clock, log, hasService: id => id === 'timed' },
       effects: {
         environment: ({ machine }) => void this.effects.push(`env ${JSON.stringify(machine?.env)}`),
@@ -129,6 +133,11 @@ export class ApplyBed {
       },
       ...(guard ? { guard: new ConnectivityGuard({ ...guard, clock, log }) } : {}),
     });
+  }
+
+  #lastStep<Command extends PowerCommand>(command: Command): Command {
+    if (this.isStuck) throw new Error(`${command} is not possible`);
+    return command;
   }
 
   /** What the node runs with, and what its disk says. */
