@@ -111,9 +111,10 @@ test('what the other node is told: request, metadata, and how much time is left'
     stream.on('end', () => stream.respond({ ...grpc, 'grpc-status': '0' }, { endStream: true }));
   };
   const headers = { proxyfrom: '10.5.0.2:50000', 'talosd-hop-bin': Buffer.from('hop') };
-  await outcome(answer, { request: Buffer.from('ask'), headers, deadline: 2500 });
+  await outcome(answer, { target: 'fd00::3', request: Buffer.from('ask'), headers, deadline: 2500 });
   expect(told).toMatchObject({
     ':method': 'POST',
+    ':authority': '[fd00::3]:50000',
     ':path': '/machine.MachineService/Logs',
     'content-type': 'application/grpc',
     te: 'trailers',
@@ -123,6 +124,7 @@ test('what the other node is told: request, metadata, and how much time is left'
   });
   expect(Buffer.concat(received)).toEqual(frame(Buffer.from('ask')));
   await outcome(answer);
+  expect(told[':authority']).toBe('10.5.0.3:50000');
   expect(told).not.toHaveProperty('grpc-timeout');
 });
 

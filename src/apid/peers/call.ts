@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 import type { ForwardedCall } from '../router.ts';
 import { StatusError, statusError } from '../status.ts';
+import { APID_PORT, bareHost, hostPort } from './errors.ts';
 import { FrameDecoder, frame, LARGEST_MESSAGE } from './frames.ts';
 
 const LONGEST_TIMEOUT = 99_999_999;
@@ -41,6 +42,8 @@ function openStream(session: ClientHttp2Session, call: ForwardedCall, now: numbe
   try {
     return session.request({
       ':method': 'POST',
+      // What Node would say itself has no brackets round an IPv6 address.
+      ':authority': hostPort(bareHost(call.target), APID_PORT),
       ':path': call.path,
       ...Object.fromEntries(Object.entries(call.headers).map(([key, value]) => [key, headerValue(value)])),
       'content-type': 'application/grpc',

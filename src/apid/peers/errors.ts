@@ -13,6 +13,11 @@ export function hostPort(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** A target of `nodes` without the brackets that an IPv6 address may come in. */
+export function bareHost(target: string): string {
+  return target.replace(/^\[(.*)\]$/, '$1');
+}
+
 /** A connection that did not come about, in the words that clients of this API look for (spec/api.md §1.6). */
 export function connectionError(reason: string): StatusError {
   return statusError('unavailable', `connection error: desc = "transport: ${reason}"`);

@@ -4,7 +4,7 @@ import type { ForwardedCall, PeerNodes } from '../router.ts';
 import { statusError } from '../status.ts';
 import { callOn, NotStartedError } from './call.ts';
 import { dial, type PeerCredentials } from './dial.ts';
-import { APID_PORT } from './errors.ts';
+import { APID_PORT, bareHost } from './errors.ts';
 import { PeerSession } from './session.ts';
 
 export interface PeerPoolOptions {
@@ -113,7 +113,7 @@ class Target {
     this.#stopTimer();
     try {
       const http2 = await dial({
-        host: this.#name.replace(/^\[(.*)\]$/, '$1'),
+        host: bareHost(this.#name),
         port,
         credentials: credentials(),
         clock,
