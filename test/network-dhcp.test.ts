@@ -15,6 +15,7 @@ const DHCP = { interfaces: [{ interface: 'eth0', dhcp: true }] };
 /** A network with one machine on it whose networkd runs; made anew for each scenario, ended with the suite. */
 class Bed {
   readonly #cleanup = new Cleanup();
+  #folder = '';
   lan!: TestLan;
   station!: TestStation;
   networkd!: TestNetworkd;
@@ -22,13 +23,19 @@ class Bed {
   async start(): Promise<void> {
     this.lan = this.#cleanup.add(await TestLan.create(), lan => lan.remove());
     this.station = await this.lan.station();
-    this.networkd = await this.networkdIn(this.station);
+    this.#folder = await this.#cleanup.folder('dhcp');
+    await this.#startNetworkd();
   }
 
-  async networkdIn(station: TestStation): Promise<TestNetworkd> {
-    const folder = await this.#cleanup.folder('dhcp');
-    const options = { commandLine: 'talos.platform=metal' };
-    return this.#cleanup.add(await TestNetworkd.start(station, folder, options), each => each.stop());
+  /** Starts another networkd after the first one, with the same folder and a config at once. */
+  again(config: object): Promise<void> {
+    return this.#startNetworkd(config);
+  }
+
+  async #startNetworkd(config?: object): Promise<void> {
+    const options = { commandLine: 'talos.platform=metal', ...(config ? { config } : {}) };
+    this.networkd = await TestNetworkd.start(this.station, this.#folder, options);
+    this.#cleanup.add(this.networkd, each => each.stop());
   }
 
   /** dnsmasq on the bridge, or in another namespace on the same network. */
@@ -174,6 +181,28 @@ describeWith(NEEDS, 'DHCP from dnsmasq', () => {
     const deleted = bed.networkd.log.slice(-20).filter(line => line.includes('addr del 10.5.0.70'));
     expect(deleted).toEqual([]);
     expect(await bed.addresses(() => true)).toContain('10.5.0.70/24');
+  });
+});
+
+describeWith(NEEDS, 'DHCP and an agent that dies', () => {
+  const bed = new Bed();
+  beforeAll(() => bed.start());
+  afterAll(() => bed.end());
+
+  test('the next one keeps the address until there is an answer, and gives it back when there is none', async () => {
+    const server = await bed.dnsmasq([RANGE]);
+    await bed.networkd.use(DHCP);
+    await bed.addresses(text => text.includes('10.5.0.50/24'));
+    const changes = () => bed.networkd.log.filter(line => line.startsWith('changing the network'));
+    await bed.networkd.kill();
+    await bed.again(DHCP);
+    await bed.networkd.logged('DHCP ACK on "eth0"');
+    expect(changes()).toEqual([]);
+    await bed.networkd.kill();
+    await server.stop();
+    await bed.again(DHCP);
+    await bed.addresses(text => !text.includes('10.5.0.50'));
+    expect(changes()).toEqual([expect.stringContaining('addr del 10.5.0.50/24 dev eth0')]);
   });
 });
 

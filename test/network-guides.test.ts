@@ -207,6 +207,17 @@ describeWith(
       );
     });
 
+    test('a cable that is pulled and plugged in again is told of, and the lease is renewed', async () => {
+      const from = machine.log.length;
+      const socket = machine.station.sockets[1]!;
+      await machine.lan.ip('link', 'set', socket, 'down');
+      await machine.logged('no carrier for link "eth1"', from);
+      await machine.lan.ip('link', 'set', socket, 'up');
+      await machine.logged('link "eth1" has carrier signal', from);
+      await machine.logged('link "eth1" is back', from);
+      await machine.logged('DHCP ACK on "eth1": address 10.5.0.60/24', from);
+    });
+
     test('guide 21: a shared address waits for its election', async () => {
       await machine.logged('vip: shared IP "10.5.0.15" on interface "eth1" waits for etcd');
       expect((await machine.rows('operators')).slice(1).map(row => row[3])).toEqual(['dhcp4/eth1', 'vip/eth1']);

@@ -104,7 +104,7 @@ export function startNetworkd(options: NetworkdOptions): Networkd {
     deviceConfigController({ ...sources, isContainer }),
     deviceMergeController(),
     ...(mode === 'manage' ? managing() : []),
-    linkStatusController(network),
+    linkStatusController(network, log),
     addressStatusController(network),
     routeStatusController(network),
     hostnameConfigController({ ...sources, platformHostname, onPlatformHostname: wakeSource(platformWakeups) }),

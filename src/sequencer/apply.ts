@@ -89,8 +89,10 @@ export class ConfigApplier {
       const trial = ways.length === 0 ? undefined : await this.#begin(GUARD_TIME, ways);
       await this.#save(next);
       if (isForgotten(next, mode)) log.warn(FORGOTTEN);
+      // Asked now: the network stays as it is until a second after the answer.
+      const alive = trial && this.#options.guard?.alive(trial.ways);
       if (mode === 'immediate') this.#activation.begin(next, changes, replied);
-      if (trial) void this.#watch(trial);
+      if (trial) void this.#watch(trial, alive);
     });
   }
 
@@ -162,13 +164,13 @@ export class ConfigApplier {
   }
 
   /** Keeps a config that touched the ways of peers as soon as it has proven not to cut this node off. */
-  async #watch(trial: Trial): Promise<void> {
+  async #watch(trial: Trial, alive: Promise<Trial['ways']> = Promise.resolve(trial.ways)): Promise<void> {
     const { guard, trials, turns, log } = this.#options;
     if (!guard || trial.ways.length === 0) return;
     const peers = trial.ways.map(({ peer }) => peer).join(', ');
     log.info(`configuration ${trial.id} touches the way to ${peers}: it is taken back if that is cut off`);
     await this.#activation.settled();
-    const proof = await guard.proof(trial.ways, () => trials.current !== trial);
+    const proof = await guard.proof(await alive, () => trials.current !== trial);
     await turns.run(async () => {
       if (proof === undefined || trials.current !== trial) return;
       await trials.confirm(trial.id);

@@ -36,12 +36,13 @@ let bed: ApplyBed;
 afterEach(() => bed.remove());
 
 /** A node that one peer behind a gateway called lately; who answers on links, and who calls, is up to the test. */
-function world() {
+function world(peers: readonly string[] = ['192.168.0.7']) {
   const probed: string[] = [];
+  const there = new Set<string>();
   const listeners = new Set<(peer: string) => void>();
   let answers = false;
   const fake: GuardFake = {
-    recent: () => [{ peer: '192.168.0.7', local: '10.0.0.2' }],
+    recent: () => peers.map(peer => ({ peer, local: '10.0.0.2' })),
     onCall: listener => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -50,11 +51,11 @@ function world() {
     cmdline: { first: () => undefined, all: () => [] },
     probe: async (link, address) => {
       probed.push(`${link} ${address}`);
-      return answers;
+      return answers || there.has(address);
     },
   };
   return {
-    ...{ fake, probed },
+    ...{ fake, probed, there },
     call: (peer: string) => {
       for (const listener of listeners) listener(peer);
     },
@@ -108,6 +109,17 @@ test('it stays when the gateway answers, at last', async () => {
   expect(bed.lines.at(-1)).toMatch(/^configuration \w{8} stays: the way to 192\.168\.0\.7 is there$/);
   await bed.clock.advance(120_000);
   expect({ ...(await bed.documents()), events: bed.events }).toEqual({ running: NEW, stored: NEW, events: [] });
+});
+
+test('of two peers one has gone before: the way to the other one is enough', async () => {
+  const { fake, there } = world(['192.168.0.7', '10.0.0.9']);
+  there.add('10.0.0.1');
+  bed = await ApplyBed.start(OLD, fake);
+  await change(NEW);
+  expect(bed.trials.current?.ways).toHaveLength(2);
+  await bed.clock.advance(4000);
+  await bed.settle();
+  expect(bed.lines.at(-1)).toMatch(/ stays: the way to 192\.168\.0\.7 is there$/);
 });
 
 test('it stays when a call comes from another machine after the network has settled', async () => {

@@ -46,9 +46,16 @@ export class ConnectivityGuard {
     return touchedWays({ ...change, snapshot: network.snapshot }, recent(LATELY));
   }
 
+  /** Those of the ways that are there now: of a peer that has gone meanwhile nothing can be proven. All where none is. */
+  async alive(ways: readonly Way[]): Promise<readonly Way[]> {
+    const answers = await Promise.all(ways.map(way => this.#answers([way])));
+    const found = ways.filter((_, index) => answers[index]);
+    return found.length === 0 ? ways : found;
+  }
+
   /**
-   * Waits for a proof that the node can be reached: an authenticated call from another machine, or an answer of every
-   * peer that is on a link, of every gateway to the others. Resolves with it, or with nothing when `isOver` says so.
+   * Waits for a proof that the node can be reached: an authenticated call from another machine, or an answer of each
+   * of these peers that is on a link, and of the gateways to the others. Resolves with it, or with nothing when `isOver` says so.
    */
   async proof(ways: readonly Way[], isOver: () => boolean): Promise<string | undefined> {
     const { onCall, clock } = this.#options;

@@ -2,9 +2,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { AddressSpecs } from '../../resources/network/address_spec.ts';
 import { DEVICE_SOURCE_ID, DeviceSources } from '../../resources/network/device_source.ts';
 import { LinkSpecs } from '../../resources/network/link_spec.ts';
+import { OperatorSpecs } from '../../resources/network/operator_spec.ts';
 import { RouteSpecs } from '../../resources/network/route_spec.ts';
 import { type Controller, input } from '../../runtime/controller.ts';
 import type { NetworkApplier, ObservedNetwork } from '../applier.ts';
+import { AwaitedLeases } from '../awaited.ts';
 import { isNothing } from '../ownership.ts';
 import { onNetworkChange } from './sources.ts';
 
@@ -19,9 +21,13 @@ export interface KernelNetworkOptions {
 /** Keeps the kernel's links, addresses and routes as they are wanted, whoever changes either side. */
 export function kernelNetworkController({ applier, network, clock, onTurn }: KernelNetworkOptions): Controller {
   let cancelRetry = () => {};
+  const leases = new AwaitedLeases(clock);
   return {
     name: 'network.KernelNetworkController',
-    inputs: [input(DeviceSources, { id: DEVICE_SOURCE_ID }), input(LinkSpecs), input(AddressSpecs), input(RouteSpecs)],
+    inputs: [
+      input(DeviceSources, { id: DEVICE_SOURCE_ID }),
+      ...[LinkSpecs, AddressSpecs, RouteSpecs, OperatorSpecs].map(type => input(type)),
+    ],
     outputs: [],
     sources: [onNetworkChange(network)],
     async reconcile(ctx) {
@@ -33,9 +39,12 @@ export function kernelNetworkController({ applier, network, clock, onTurn }: Ker
       if (!source?.config && !isNothing(await applier.owned())) return;
       const addresses = ctx.list(AddressSpecs).map(({ spec }) => spec);
       const routes = ctx.list(RouteSpecs).map(({ spec }) => spec);
-      const retry = await applier.turn({ links, addresses, routes });
+      const operators = ctx.list(OperatorSpecs).map(({ spec }) => spec);
+      const { families: awaited, rest } = leases.of(operators, addresses);
+      const retry = await applier.turn({ links, addresses, routes, awaited });
       cancelRetry();
-      if (retry !== undefined) cancelRetry = clock.after(retry, ctx.queueReconcile);
+      const wait = Math.min(retry ?? Number.POSITIVE_INFINITY, rest ?? Number.POSITIVE_INFINITY);
+      if (wait < Number.POSITIVE_INFINITY) cancelRetry = clock.after(wait, ctx.queueReconcile);
       onTurn();
     },
   };

@@ -1,5 +1,6 @@
 import { addressId } from '../../resources/network/address_spec.ts';
 import { layerRank } from '../../resources/network/layer.ts';
+import { familyOn } from '../awaited.ts';
 import type { Planner } from './planner.ts';
 import { causeOf } from './types.ts';
 
@@ -13,6 +14,7 @@ export function removeAddresses(planner: Planner): void {
     const slash = id.indexOf('/');
     const link = id.slice(0, slash);
     const address = id.slice(slash + 1);
+    if (planner.wanted.awaited?.has(familyOn(link, address))) continue;
     if (!planner.draft.hasAddress(link, address)) planner.owned.addresses.delete(id);
     else planner.step({ kind: 'delete-address', link, address, cause: 'no longer wanted' });
   }

@@ -1,6 +1,7 @@
 import { type RouteSpec, routeKey } from '../../resources/network/route_spec.ts';
 import type { LinkRoute } from '../../system/ip-operations.ts';
 import type { RouteSnapshot } from '../../system/network-snapshot.ts';
+import { familyOn } from '../awaited.ts';
 import type { DraftLink } from './draft.ts';
 import type { Planner } from './planner.ts';
 import { causeOf, routeIdentity } from './types.ts';
@@ -13,6 +14,7 @@ export function removeRoutes(planner: Planner): void {
     const spec = wanted.get(identity);
     const route = present(planner, identity);
     if (spec && (!route || hasSource(route, spec))) continue;
+    if (!spec && planner.wanted.awaited?.size && isAwaited(planner.wanted.awaited, identity)) continue;
     if (!route) {
       planner.owned.routes.delete(identity);
       continue;
@@ -56,6 +58,11 @@ function isTimely(spec: RouteSpec, link: DraftLink): boolean {
   return [...link.addresses.keys()].some(
     address => address.includes(':') === isIpv6 && !address.startsWith('fe80:') && !address.startsWith('169.254.'),
   );
+}
+
+function isAwaited(awaited: ReadonlySet<string>, identity: string): boolean {
+  const [, destination = '', , , link = ''] = identity.split(' ');
+  return awaited.has(familyOn(link, destination));
 }
 
 function present(planner: Planner, identity: string): RouteSnapshot | undefined {

@@ -8,6 +8,8 @@ export interface Wanted {
   readonly links: readonly LinkSpec[];
   readonly addresses: readonly AddressSpec[];
   readonly routes: readonly RouteSpec[];
+  /** Families on links (`familyOn`) of which nothing goes for now. */
+  readonly awaited?: ReadonlySet<string>;
 }
 
 /** What this agent has made or changed, so that it may take it back. Everything else is foreign and stays as it is. */
