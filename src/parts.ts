@@ -47,6 +47,7 @@ export interface PartsOptions {
 export function apidPart(options: PartsOptions): Part {
   const { listenHost, handlers, network, callers, audit, logs, paths, clock } = options;
   const access = accessLogger(logs, 'apid', clock);
+  const routerd = accessLogger(logs, 'routerd', clock);
   const machined = accessLogger(logs, 'machined', clock);
   const networkd = accessLogger(logs, 'networkd', clock);
   return {
@@ -60,7 +61,7 @@ export function apidPart(options: PartsOptions): Part {
         certificates,
         handlers,
         isSelf: selfMatcher(listenHost, ownAddresses(network)),
-        access: { apid: access, backend: part => (part === 'networkd' ? networkd : machined) },
+        access: { apid: access, routerd, backend: part => (part === 'networkd' ? networkd : machined) },
         audit,
         log,
         callers,

@@ -30,7 +30,7 @@ process.once('message', async ({ host, identity, count, auditFile }: ManyResourc
     certificates: { current: certificate, onChange: () => () => {} },
     handlers: { resource: resourceHandlers({ store, registry }) },
     isSelf: target => target === host,
-    access: { apid: silentLogger, backend: () => silentLogger },
+    access: { apid: silentLogger, routerd: silentLogger, backend: () => silentLogger },
     audit: new AuditLog({ path: auditFile, clock: systemClock, redactConfig: config => config, onError: fail }),
     log: silentLogger,
     clock: systemClock,

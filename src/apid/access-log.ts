@@ -9,9 +9,10 @@ export interface LineSink {
   info(line: string): void;
 }
 
-/** Where request lines go: the log of apid, and the log of the part that would have served the call in the original. */
+/** Where request lines go: each part that the call passes in the original has a log of its own. */
 export interface AccessSinks {
   readonly apid: LineSink;
+  readonly routerd: LineSink;
   /** The log of `machined`, `networkd` or `timed`. */
   backend(part: BackendPart): LineSink;
 }
@@ -25,7 +26,7 @@ const PARTS: Readonly<Record<string, BackendPart>> = {
 
 const UNKNOWN = 2;
 
-/** Request lines (spec/api.md §1.3, "Request log"): one a call in apid, one more for each time this node served it. */
+/** Request lines (spec/api.md §1.3, "Request log"): one a call in apid, and for each time this node served it one in routerd and one in the part. */
 export class AccessLog {
   readonly #sinks: AccessSinks;
   readonly #clock: Clock;
@@ -46,12 +47,12 @@ export class AccessLog {
   /** This node served a call; `isFannedOut` when apid addressed itself for it, which counts as a call of its own. */
   served(call: ServerCall, status: StatusError | undefined, isFannedOut: boolean): void {
     const { metadata, method, authority } = call.head;
-    if (!isFannedOut && !method) return;
     const shown = metadataText(isFannedOut ? asProxied(metadata, authority) : metadata, authority);
     const duration = this.#duration(call);
-    if (isFannedOut) {
-      this.#sinks.apid.info(requestLine(call, status, duration, 'stream', status && rpcErrorText(status), shown));
-    }
+    // routerd, too, proxies: its line is that of an apid.
+    const line = requestLine(call, status, duration, 'stream', status && rpcErrorText(status), shown);
+    this.#sinks.routerd.info(line);
+    if (isFannedOut) this.#sinks.apid.info(line);
     if (!method) return;
     const kind = method.isStream ? 'stream' : 'unary';
     const part = PARTS[method.service] ?? 'machined';

@@ -78,7 +78,7 @@ test('request lines have the form of the original, with the token hidden', async
   const clock = new FakeClock();
   const lines: string[] = [];
   const sink = (log: string) => ({ info: (line: string) => void lines.push(`${log}: ${line}`) });
-  const log = new AccessLog({ apid: sink('apid'), backend: sink }, clock);
+  const log = new AccessLog({ apid: sink('apid'), routerd: sink('routerd'), backend: sink }, clock);
   const agent = { 'user-agent': 'grpc-go/1.36.0' };
   const version = call(
     '/machine.MachineService/Version',
@@ -89,13 +89,17 @@ test('request lines have the form of the original, with the token hidden', async
   log.served(version, undefined, true);
   log.received(version, undefined);
   log.served(call('/time.TimeService/Time', agent, clock), statusError('unknown', 'no clock'), false);
+  log.served(call('/x.Y/Z', agent, clock), refusalOf('/x.Y/Z'), false);
   const shown = '(:authority=10.5.0.2:50000;content-type=application/grpc';
   const proxied = `${shown};proxyfrom=10.5.0.2:50000;token=<hidden>;user-agent=grpc-go/1.36.0)`;
   expect(lines).toEqual([
+    `routerd: OK [/machine.MachineService/Version] 2ms stream Success ${proxied}`,
     `apid: OK [/machine.MachineService/Version] 2ms stream Success ${proxied}`,
     `machined: OK [/machine.MachineService/Version] 2ms unary Success ${proxied}`,
     `apid: OK [/machine.MachineService/Version] 2ms stream Success ${shown};nodes=10.5.0.2,10.5.0.3;token=<hidden>;user-agent=grpc-go/1.36.0)`,
+    `routerd: Unknown [/time.TimeService/Time] 0s stream rpc error: code = Unknown desc = no clock ${shown};user-agent=grpc-go/1.36.0)`,
     `timed: Unknown [/time.TimeService/Time] 0s unary no clock ${shown};user-agent=grpc-go/1.36.0)`,
+    `routerd: Unknown [/x.Y/Z] 0s stream rpc error: code = Unknown desc = service x.Y is not defined ${shown};user-agent=grpc-go/1.36.0)`,
   ]);
 });
 

@@ -80,7 +80,7 @@ export class Bed {
     };
     const audit = new AuditLog({ path, clock: systemClock, redactConfig: config => config, onError });
     this.scope.add(() => audit.close());
-    const lines: Record<string, string[]> = { apid: [], machined: [], networkd: [], timed: [] };
+    const lines: Record<string, string[]> = { apid: [], routerd: [], machined: [], networkd: [], timed: [] };
     const sink = (log: string) => ({ info: (line: string) => void lines[log]!.push(line) });
     const socketPath = join(this.#folder, ip, 'apid.sock');
     const server = new ApiServer({
@@ -90,7 +90,7 @@ export class Bed {
       certificates,
       handlers,
       isSelf: selfMatcher(ip, () => new Set()),
-      access: { apid: sink('apid'), backend: sink },
+      access: { apid: sink('apid'), routerd: sink('routerd'), backend: sink },
       audit,
       log: silentLogger,
       clock: systemClock,

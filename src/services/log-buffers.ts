@@ -124,6 +124,6 @@ export function serviceLogger(logs: LogBuffers, id: string, clock: Clock): Logge
 export function accessLogger(logs: LogBuffers, id: string, clock: Clock): Logger {
   const dates = new LogDates(clock);
   if (id === 'machined') return lineLogger(logs, id, message => `machined ${dates.seconds()} ${message}`);
-  const position = id === 'apid' ? 98 : 77;
+  const position = id === 'apid' || id === 'routerd' ? 98 : 77;
   return lineLogger(logs, id, message => `${dates.microseconds()} log.go:${position}: ${message}`);
 }
