@@ -152,10 +152,14 @@ EVENTS   [Running]: Health check successful (<age> ago)
 
     test('logs: so many lines, then what comes; each service has one, others none', async () => {
       for (let call = 0; call < 5; call++) await client.output('version');
-      const tail = await client.output('logs', 'apid', '--tail', '5');
-      expect(tail.trimEnd().split('\n')).toEqual(
-        Array.from({ length: 5 }, () => expect.stringMatching(/^127\.[\d.]+: \d{4}\/.* log\.go:98: OK \[\/machine\./)),
-      );
+      for (const proxy of ['apid', 'routerd']) {
+        const tail = await client.output('logs', proxy, '--tail', '5');
+        expect(tail.trimEnd().split('\n')).toEqual(
+          Array.from({ length: 5 }, () =>
+            expect.stringMatching(/^127\.[\d.]+: \d{4}\/.* log\.go:98: OK \[\/machine\./),
+          ),
+        );
+      }
       const follow = client.start('logs', 'machined', '-f', '--tail', '3');
       await follow.waitFor(({ stdout }) => stdout.split('\n').length > 3);
       await client.output('memory');
@@ -195,7 +199,7 @@ EVENTS   [Running]: Health check successful (<age> ago)
       const mine = processes.find(line => line.split(/ +/)[1] === String(node.pid));
       expect(mine?.replace(/ +/g, ' ')).toMatch(
         new RegExp(
-          `^${address} ${node.pid} [RS] \\d+ \\d+\\.\\d\\d [\\d.]+ [GM]B [\\d.]+ MB \\S+node \\S+main.ts run `,
+          `^${address} ${node.pid} [RS] \\d+ \\d+\\.\\d\\d [\\d.]+ [GM]B [\\d.]+ MB \\S+node (?:--\\S+ )*\\S+main.ts run `,
         ),
       );
       const mounts = cells(await output('mounts'));
