@@ -77,9 +77,12 @@ describeWith([talosctl], 'several nodes through one endpoint', () => {
   });
 
   test('streams of both are told apart', async () => {
-    const follow = both.start('logs', 'machined', '-f', '--tail', '0');
+    const follow = both.start('logs', 'machined', '-f', '--tail', '1');
+    const eachHas = (lines: number) =>
+      follow.waitFor(({ stdout }) => [first, second].every(node => stdout.split(`${node}: `).length > lines));
+    await eachHas(1); // both are followed now: what comes next is seen
     await both.output('version');
-    await follow.waitFor(({ stdout }) => [first, second].every(node => stdout.includes(`${node}: machined `)));
+    await eachHas(2);
     expect(await follow.stop('SIGINT')).toMatchObject({ code: 0 });
     const events = both.start('events', '--tail', '1');
     await events.waitFor(({ stdout }) => stdout.split('\n').length > 3);
