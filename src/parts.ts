@@ -11,6 +11,7 @@ import { TalosdError } from './lib/errors.ts';
 import { parseIp } from './lib/ip.ts';
 import { Scope } from './lib/scope.ts';
 import { CertificateAuthority } from './pki/ca.ts';
+import { isSanName } from './pki/san.ts';
 import { accessLogger, type LogBuffers } from './services/log-buffers.ts';
 import type { Part } from './services/runners/in-process.ts';
 import { atomicWrite, readFileIfExists } from './system/files.ts';
@@ -162,7 +163,14 @@ export function authority(config: MachineConfig): CertificateAuthority | undefin
   return new CertificateAuthority({ crt: Buffer.from(pair.crt), key: Buffer.from(pair.key) });
 }
 
-/** Names and addresses that clients may use for this node (spec/api.md §1.2). */
+// More than any node has, and less than what peers refuse: OpenSSL takes 100 kB of certificates, trustd 1000 names.
+const MOST_IPS = 500;
+const MOST_NAMES = 200;
+
+/**
+ * Names and addresses that clients may use for this node (spec/api.md §1.2). What no certificate can carry is left out,
+ * so that a slip in the config cannot keep the API from coming up.
+ */
 export function certificateNames(
   config: MachineConfig,
   machine: { hostname: string; domainname: string; addresses: readonly string[]; overlay: readonly string[] },
@@ -172,9 +180,10 @@ export function certificateNames(
   const names = [machine.hostname];
   if (machine.domainname !== '' && machine.domainname !== '(none)')
     names.push(`${machine.hostname}.${machine.domainname}`);
+  const dnsNames = new Set([...names, ...sans.filter(name => !isIp(name))].filter(isSanName));
   return {
-    ips: [...new Set([...machine.addresses, ...machine.overlay, ...sans].filter(isIp))],
-    dnsNames: [...new Set([...names, ...sans.filter(name => !isIp(name))].filter(Boolean))],
+    ips: [...new Set([...machine.addresses, ...machine.overlay, ...sans].filter(isIp))].slice(0, MOST_IPS),
+    dnsNames: [...dnsNames].slice(0, MOST_NAMES),
   };
 }
 

@@ -140,6 +140,17 @@ test.each(['_a.b_c.local.', 'a', 'A_', `${'a'.repeat(63)}.b`, Array(4).fill('a'.
   },
 );
 
+test('names that no certificate can carry give a note', () => {
+  const { problems, notes } = check(`machine: {certSANs: [a.b, "ö", 10.0.0.1, "a b", "fd00::1"]}\n${cluster}`);
+  expect([problems, notes.map(formatProblem)]).toEqual([
+    [],
+    [
+      'c.yaml:1:27: machine.certSANs[1]: "ö" is no name that a certificate can carry',
+      'c.yaml:1:42: machine.certSANs[3]: "a b" is no name that a certificate can carry',
+    ],
+  ]);
+});
+
 // 256 letters in valid labels
 const tooLong = Array(4).fill('a'.repeat(63)).join('.').concat('.abcd');
 

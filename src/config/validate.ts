@@ -1,4 +1,6 @@
 import { errorList, TalosdError } from '../lib/errors.ts';
+import { parseIp } from '../lib/ip.ts';
+import { isSanName } from '../pki/san.ts';
 import { keySlot } from './defaults.ts';
 import type { Findings } from './findings.ts';
 import { MACHINE_TYPE_WORDS } from './machine-type.ts';
@@ -53,6 +55,7 @@ export function validateConfig(config: MachineConfig, options: ValidateOptions):
   checkMachineType(config, findings);
   checkNullEntries(findings);
   checkWireguard(config, findings);
+  checkNames(config, findings);
   return { problems, notes };
 }
 
@@ -67,6 +70,14 @@ export function validationErrorText(problems: readonly Problem[]): string {
       return line > 0 ? `${text} (${file}:${line}:${column}: ${path})` : text;
     }),
   );
+}
+
+/** Names for the certificate of the node API that it cannot carry are left out there. */
+function checkNames(config: MachineConfig, findings: Findings): void {
+  config.machine?.certSANs?.forEach((name, index) => {
+    if (isSanName(name) || parseIp(name)) return;
+    findings.note(`machine.certSANs[${index}]`, `${JSON.stringify(name)} is no name that a certificate can carry`);
+  });
 }
 
 /** Rules 5–7. */

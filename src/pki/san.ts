@@ -13,6 +13,11 @@ const DNS_NAME = 2;
 const IP_ADDRESS = 7;
 const MAX_NAMES = 1000;
 
+/** Whether a certificate can carry this as a DNS name: visible ASCII, no longer than names may be. */
+export function isSanName(name: string): boolean {
+  return name.length <= 253 && /^[\x21-\x7e]+$/.test(name);
+}
+
 /** GeneralNames with DNS names first, then addresses. */
 export function encodeSubjectNames(names: SubjectNames): Asn1 {
   return sequence(
