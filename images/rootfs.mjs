@@ -23,6 +23,16 @@ export const NODE_ENVIRONMENT = {
   NODE_COMPILE_CACHE: '/usr/lib/talosd/compile-cache',
   NODE_COMPILE_CACHE_PORTABLE: '1',
 };
+/** What the agent drives or needs. catatonit is PID 1: it reaps orphans and forwards signals. */
+export const AGENT_PACKAGES = [
+  'busybox',
+  'ca-certificates',
+  'catatonit',
+  'dhcpcd-base',
+  'iproute2',
+  'iputils-arping',
+  'wireguard-tools',
+];
 const SUITE = 'bookworm';
 const MIRROR_FILE = '/etc/apt/sources.list.d/debian.sources';
 

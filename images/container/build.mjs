@@ -6,24 +6,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installPackages, NODE_FLAGS, root, run } from '../../scripts/setup.mjs';
-import { debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
+import { AGENT_PACKAGES, debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
 
-/** What the agent drives or needs inside a container. catatonit is PID 1: it reaps orphans and forwards signals. */
-const DEBIAN_PACKAGES = [
-  'busybox',
-  'ca-certificates',
-  'catatonit',
-  'dhcpcd-base',
-  'iproute2',
-  'iputils-arping',
-  'wireguard-tools',
-];
 const tag = process.argv[2] ?? 'talosd:latest';
 
 installPackages();
 const bundle = join(outFolder, 'bundle');
 run(process.execPath, [join(root, 'scripts', 'bundle.mjs'), bundle]);
-const base = await debianRootfs(DEBIAN_PACKAGES);
+const base = await debianRootfs(AGENT_PACKAGES);
 const work = mkdtempSync(join(tmpdir(), 'talosd-image-'));
 try {
   await layOut(join(work, 'files'), bundle);

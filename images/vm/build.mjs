@@ -21,19 +21,19 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackages, NODE_FLAGS, nodeBinary, root, run } from '../../scripts/setup.mjs';
-import { cached, contentKey, debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, outFolder } from '../rootfs.mjs';
+import {
+  AGENT_PACKAGES,
+  cached,
+  contentKey,
+  debianRootfs,
+  joinArchive,
+  layOut,
+  NODE_ENVIRONMENT,
+  outFolder,
+} from '../rootfs.mjs';
 
-/** What the agent drives or needs on a machine of its own. */
-const DEBIAN_PACKAGES = [
-  'busybox',
-  'ca-certificates',
-  'catatonit',
-  'dhcpcd-base',
-  'iproute2',
-  'iputils-arping',
-  'kmod',
-  'wireguard-tools',
-];
+/** Beside what the agent needs everywhere: programs for the modules of its own kernel. */
+const DEBIAN_PACKAGES = [...AGENT_PACKAGES, 'kmod'];
 const KERNEL = 'linux-image-cloud-amd64';
 /** What the way to the root and to the network needs, and what no one else would load: there is no udev this early. */
 const EARLY_MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net', 'squashfs', 'overlay'];
