@@ -10,6 +10,8 @@ import { AGENT_PACKAGES, debianRootfs, joinArchive, layOut, NODE_ENVIRONMENT, ou
 
 const tag = process.argv[2] ?? 'talosd:latest';
 
+needs('docker', ['info'], 'a running Docker');
+needs('mmdebstrap', ['--version'], 'mmdebstrap');
 installPackages();
 const bundle = join(outFolder, 'bundle');
 run(process.execPath, [join(root, 'scripts', 'bundle.mjs'), bundle]);
@@ -21,6 +23,14 @@ try {
   await importImage(join(work, 'image.tar'));
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** Ends with one line before minutes are spent. */
+function needs(program, args, what) {
+  const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  if (status === 0) return;
+  console.error(`an image needs ${what}: ${(error?.message ?? stderr).trim().split('\n').at(-1)}`);
+  process.exit(1);
 }
 
 async function importImage(archive) {
