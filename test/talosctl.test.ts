@@ -299,7 +299,8 @@ metadata:
         await screen.waitFor(({ stdout }) => stdout.includes(address) && polls() >= before + 8);
         screen.child.stdin?.end('q');
         const { code, stdout } = await screen.end();
-        expect([code, /panic|error/i.test(stdout)]).toEqual([0, false]);
+        // The screen shows command lines of the whole host: the word alone may be one of theirs.
+        expect([code, /panic:|rpc error/i.test(stdout)]).toEqual([0, false]);
       });
     });
 
