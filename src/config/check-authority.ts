@@ -1,6 +1,7 @@
 import { errorMessage } from '../lib/errors.ts';
 import { CertificateAuthority } from '../pki/ca.ts';
 import { parseCertificate } from '../pki/certificate.ts';
+import { isControlPlane } from './machine-type.ts';
 import type { MachineConfig } from './schema/config.ts';
 
 /** What is wrong with `machine.ca`, and where. */
@@ -33,4 +34,13 @@ export function authorityProblem(config: MachineConfig): AuthorityProblem | unde
   } catch (error) {
     return problem('machine.ca.key', errorMessage(error));
   }
+}
+
+/**
+ * Why a control plane node that signs its own certificates cannot go on with `next`: it would have nothing to sign with.
+ */
+export function authorityLoss(current: MachineConfig, next: MachineConfig): string | undefined {
+  const canSign = ({ machine }: MachineConfig) => Boolean(machine?.ca?.crt?.length && machine.ca.key?.length);
+  if (!isControlPlane(next) || !canSign(current) || canSign(next)) return undefined;
+  return 'this config has no certificate and key in machine.ca, which control plane nodes need: the API would not come up again';
 }

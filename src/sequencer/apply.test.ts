@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { errorMessage } from '../lib/errors.ts';
+import { createCa, validFor } from '../pki/ca.ts';
+import { EMPTY_ORGANIZATION } from '../pki/name.ts';
 import type { ApplyMode } from './apply.ts';
 import type { Sequence } from './sequence.ts';
 import { ApplyBed, clientCall } from './test-node.ts';
@@ -183,6 +185,18 @@ test("a call for several nodes cannot give one node another's identity", async (
   expect(bed.sequencer.current).toBe(undefined);
   expect(await apply(config('  network: {hostname: a}', '  proxy: {disabled: true}'), 'immediate', 2)).toBe('taken');
   expect(await apply(other, 'immediate', 1)).toBe('taken');
+});
+
+test('a control plane node keeps what it signs its certificates with', async () => {
+  const { crt, key } = await createCa({ algorithm: 'ed25519', subject: EMPTY_ORGANIZATION, validity: validFor(0, 1) });
+  const [certificate, secret] = [crt, key].map(pem => pem.toString('base64'));
+  bed = await ApplyBed.start(config(`  ca: {crt: ${certificate}, key: ${secret}}`));
+  const refusal =
+    'this config has no certificate and key in machine.ca, which control plane nodes need: the API would not come up again';
+  for (const without of [config(), config(`  ca: {crt: ${certificate}, key: ""}`)])
+    for (const mode of ['reboot', 'on-reboot'] as const) expect(await apply(without, mode)).toBe(refusal);
+  const worker = config(`  ca: {crt: ${certificate}, key: ""}`).replace('controlplane', 'worker');
+  expect(await apply(worker, 'on-reboot')).toBe('taken');
 });
 
 test('a dry run says all of it and changes nothing', async () => {

@@ -1,3 +1,4 @@
+import { authorityLoss } from '../config/check-authority.ts';
 import { identityChanges } from '../config/identity.ts';
 import { loadUserConfig, type UserConfig } from '../config/load-user-config.ts';
 import { type PlannedChange, planChange } from '../config/needs.ts';
@@ -111,7 +112,7 @@ export class ConfigApplier {
     if (trials.current) notes.push(trialText(trials.current));
     const changes = this.#changes(next);
     if (changesAddresses(changes)) notes.push('links or addresses change, and with them the way to this node');
-    return { next, changes, notes, refusal: this.#foreign(next, call) };
+    return { next, changes, notes, refusal: this.#unwelcome(next, call) };
   }
 
   /**
@@ -221,12 +222,15 @@ export class ConfigApplier {
 
   #assertWelcome(next: UserConfig, call: ApplyCall): void {
     const { trials } = this.#options;
-    const foreign = this.#foreign(next, call);
-    if (foreign !== undefined) throw new TalosdError('failed_precondition', foreign);
+    const reason = this.#unwelcome(next, call);
+    if (reason !== undefined) throw new TalosdError('failed_precondition', reason);
     if (trials.current) throw new TalosdError('failed_precondition', trialText(trials.current));
   }
 
-  #foreign({ config }: UserConfig, { nodeCount }: Pick<ApplyCall, 'nodeCount'>): string | undefined {
+  /** Why a sound config is not one for this node. */
+  #unwelcome({ config }: UserConfig, { nodeCount }: Pick<ApplyCall, 'nodeCount'>): string | undefined {
+    const loss = authorityLoss(this.#current(), config);
+    if (loss !== undefined) return loss;
     const paths = nodeCount > 1 ? identityChanges(this.#current(), config) : [];
     if (paths.length === 0) return undefined;
     return (
