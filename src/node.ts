@@ -60,8 +60,11 @@ import type { Platform } from './platform/platform.ts';
 import type { ConfigParser, LoadedConfig } from './platform/stored-config.ts';
 import { RELEASE } from './release.ts';
 import { MachineConfigs } from './resources/config/machine_config.ts';
+import { HOSTNAME_ID } from './resources/network/hostname_spec.ts';
+import { HostnameStatuses } from './resources/network/hostname_status.ts';
 import { registerAll } from './resources/register.ts';
 import { ControllerEngine } from './runtime/engine.ts';
+import type { ResourceType } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
 import type { LifeEnd } from './sequencer/control.ts';
 import { currentConfig } from './sequencer/current-config.ts';
@@ -82,7 +85,7 @@ import { Supervisor } from './services/supervisor.ts';
 import { systemDhcpClients } from './system/dhcp.ts';
 import { dialTcp } from './system/dial.ts';
 import { exec } from './system/exec.ts';
-import { kernelDomainname, kernelHostname } from './system/hostname.ts';
+import { kernelHostname } from './system/hostname.ts';
 import { listNetwork } from './system/ip.ts';
 import { MountReader } from './system/mounts.ts';
 import { NetworkObserver } from './system/network.ts';
@@ -135,7 +138,6 @@ export class Node {
   readonly #life: NodeLife;
   /** What runs from the start until the service takes it over: maintenance mode has no services. */
   readonly #early = this.#scope.child();
-  #domainname = '';
   #overlay: Overlay = EMPTY_OVERLAY;
   readonly #since: number;
   #booted: number | undefined;
@@ -208,7 +210,6 @@ export class Node {
   /** Everything from start to end; resolves with what the machine is to do then, and with which config. */
   async run(): Promise<LifeEnd> {
     this.#engine.start(this.#scope);
-    this.#domainname = await kernelDomainname();
     await this.#network.start(this.#early);
     this.#earlyApi.start(this.#early);
     const { actions, trials, stored } = this.#life;
@@ -286,8 +287,12 @@ export class Node {
     return currentConfig(this.#store).config;
   }
 
-  #hostname(): string {
-    return effectiveHostname(this.#config(), this.#overlay) ?? kernelHostname();
+  /** What this node may be called: the name that it has, and the one that somebody gives it, where it cannot take that. */
+  #names() {
+    const status = this.#store.find(HostnameStatuses, HOSTNAME_ID)?.spec;
+    const own = status?.hostname ?? kernelHostname();
+    const given = effectiveHostname(this.#config(), this.#overlay) ?? own;
+    return { hostnames: [given, own], domain: status?.domain ?? '' };
   }
 
   async #loadServices(): Promise<void> {
@@ -301,8 +306,7 @@ export class Node {
       config: () => this.#config(),
       names: () =>
         certificateNames(this.#config(), {
-          hostname: this.#hostname(),
-          domainname: this.#domainname,
+          ...this.#names(),
           addresses: this.#network.addresses(),
           overlay: overlayAddresses(this.#config(), this.#overlay),
         }),
@@ -337,10 +341,10 @@ export class Node {
   #onNamesChange(listener: () => void): () => void {
     const stopNetwork = this.#network.onChange(listener);
     const abort = new AbortController();
-    const watch = async () => {
-      for await (const _ of this.#store.watchKind(MachineConfigs, abort.signal)) listener();
+    const watch = async (type: ResourceType<never>) => {
+      for await (const _ of this.#store.watchKind(type, abort.signal)) listener();
     };
-    watch().catch(error => {
+    Promise.all([watch(MachineConfigs), watch(HostnameStatuses)]).catch(error => {
       if (!abort.signal.aborted) this.#log.error(`names of the node are not followed any more: ${errorMessage(error)}`);
     });
     return () => {

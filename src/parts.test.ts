@@ -3,12 +3,12 @@ import { certificateNames } from './parts.ts';
 import { createCa, validFor } from './pki/ca.ts';
 import { parseCertificate } from './pki/certificate.ts';
 
-const machine = { hostname: 'n', domainname: '(none)', addresses: ['10.0.0.1'], overlay: ['10.0.0.9'] };
+const machine = { hostnames: ['n', 'n'], domain: '', addresses: ['10.0.0.1'], overlay: ['10.0.0.9'] };
 const named = (certSANs: string[], more: Partial<typeof machine> = {}) =>
   certificateNames({ machine: { certSANs } }, { ...machine, ...more });
 
 test('a node is called by its own names and addresses, those of its platform and those of its config', () => {
-  expect(named(['a.b', '10.0.0.1', 'fd00::1', '*.c'], { domainname: 'lan' })).toEqual({
+  expect(named(['a.b', '10.0.0.1', 'fd00::1', '*.c'], { domain: 'lan' })).toEqual({
     dnsNames: ['n', 'n.lan', 'a.b', '*.c'],
     ips: ['10.0.0.1', '10.0.0.9', 'fd00::1'],
   });
@@ -17,7 +17,7 @@ test('a node is called by its own names and addresses, those of its platform and
 test('what no certificate can carry is left out', () => {
   const odd = ['', 'a b', 'ö.x', 'a\nb', 'x'.repeat(254)];
   expect(named([...odd, 'good'])).toEqual({ dnsNames: ['n', 'good'], ips: machine.addresses.concat('10.0.0.9') });
-  expect(named([], { hostname: 'ö' }).dnsNames).toEqual([]);
+  expect(named([], { hostnames: ['ö'] }).dnsNames).toEqual([]);
 });
 
 test('there is an end to names, so that peers still take the certificate', async () => {

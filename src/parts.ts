@@ -173,13 +173,12 @@ const MOST_NAMES = 200;
  */
 export function certificateNames(
   config: MachineConfig,
-  machine: { hostname: string; domainname: string; addresses: readonly string[]; overlay: readonly string[] },
+  machine: { hostnames: readonly string[]; domain: string; addresses: readonly string[]; overlay: readonly string[] },
 ): { dnsNames: string[]; ips: string[] } {
   const sans = config.machine?.certSANs ?? [];
   const isIp = (text: string) => parseIp(text) !== undefined;
-  const names = [machine.hostname];
-  if (machine.domainname !== '' && machine.domainname !== '(none)')
-    names.push(`${machine.hostname}.${machine.domainname}`);
+  const { hostnames, domain } = machine;
+  const names = hostnames.flatMap(name => (domain === '' || name.includes('.') ? [name] : [name, `${name}.${domain}`]));
   const dnsNames = new Set([...names, ...sans.filter(name => !isIp(name))].filter(isSanName));
   return {
     ips: [...new Set([...machine.addresses, ...machine.overlay, ...sans].filter(isIp))].slice(0, MOST_IPS),

@@ -157,7 +157,7 @@ describeWith(NEEDS, 'guide 1 on a whole agent: static addressing and additional 
 });
 
 describeWith(
-  [...NEEDS, ...['dnsmasq', 'busybox'].map(program)],
+  [...NEEDS, ...['dnsmasq', 'busybox', 'openssl'].map(program)],
   'a machine that its kernel command line and a lease configure',
   () => {
     let machine: NetMachine;
@@ -204,6 +204,16 @@ describeWith(
       expect(await machine.output('read', '/etc/resolv.conf')).toBe('nameserver 10.5.0.9\nsearch example.org\n');
       expect((await machine.output('read', '/etc/hosts')).split('\n')[1]).toBe(
         '10.5.0.7 by-kernel by-kernel.example.org',
+      );
+    });
+
+    test('the certificate holds names and addresses from wherever they came', async () => {
+      const show =
+        'openssl s_client -connect 10.5.0.7:50000 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName';
+      const names = ['DNS:by-kernel', 'DNS:by-kernel.example.org', 'IP Address:10.5.0.7', 'IP Address:10.5.0.60'];
+      await until(
+        () => machine.lan.run('sh', '-c', show),
+        text => names.every(name => text.split(/[,\n]/).some(each => each.trim() === name)),
       );
     });
 

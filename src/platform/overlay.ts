@@ -47,9 +47,9 @@ async function addressesOrNone(platform: Platform, context: PlatformContext, out
   }
 }
 
-/** The node's name: the platform's, else the configured one. */
+/** The name that somebody gives the node: the configured one, else the platform's (spec/network.md §7.4). */
 export function effectiveHostname(config: MachineConfig, overlay: Overlay): string | undefined {
-  return overlay.hostname ?? (config.machine?.network?.hostname || undefined);
+  return config.machine?.network?.hostname || overlay.hostname;
 }
 
 /** Addresses that belong into certificates besides the configured ones: external ones first, then shared ones in interface order. */
