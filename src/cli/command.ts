@@ -19,6 +19,8 @@ export interface OptionSpec {
   help: string;
   default?: string | boolean;
   list?: boolean;
+  /** A switch that is on unless it is turned off: help shows `--no-name`. */
+  isNegative?: boolean;
 }
 
 /** The values of a command's options by camelCased long name, typed by how they were declared. */
@@ -114,11 +116,12 @@ export function parseCommand(command: Command, argv: readonly string[]): 'help' 
 /** The text of `--help` of one command, `path` being the words typed so far. */
 export function commandHelp(path: readonly string[], command: Command): string {
   const options = [...command.options, { flags: '-h, --help', help: 'show this text' } satisfies OptionSpec];
-  const rows = options.map(option => {
-    const preset = option.default === undefined || option.default === '' ? '' : ` (default ${option.default})`;
+  const rows = options.map((option: OptionSpec) => {
+    const isPlain = option.default === undefined || option.default === '' || option.isNegative;
+    const flags = option.isNegative ? option.flags.replace('--', '--no-') : option.flags;
     return [
-      option.flags.startsWith('-h') || /^-\w,/.test(option.flags) ? option.flags : `    ${option.flags}`,
-      option.help + preset,
+      /^-\w,/.test(flags) ? flags : `    ${flags}`,
+      option.help + (isPlain ? '' : ` (default ${option.default})`),
     ];
   });
   const usage = ['talosd', ...path, command.args, '[flags]'].filter(Boolean).join(' ');

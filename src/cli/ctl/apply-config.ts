@@ -40,8 +40,9 @@ export const applyConfigCommand = ctlCommand({
     { flags: '--try <time>', help: 'apply without a reboot, and take it back after this time unless confirmed' },
     {
       flags: '--rollback',
-      help: '--no-rollback: apply without a reboot and keep it whatever it cuts off',
+      help: 'apply without a reboot and keep it whatever it cuts off',
       default: true,
+      isNegative: true,
     },
     { flags: '--confirm', help: 'keep the config that is on trial' },
     ...INSECURE_OPTIONS,
