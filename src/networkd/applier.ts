@@ -16,8 +16,8 @@ export interface ObservedNetwork {
   readonly snapshot: NetworkSnapshot;
   /** Calls back after each change; the returned function ends that. */
   onChange(listener: (snapshot: NetworkSnapshot) => void): () => void;
-  /** Does what changes the network, and lists it when that is done. */
-  during(change: () => Promise<void>): Promise<void>;
+  /** Does what changes the network in `count` places, and lists it when that is done. */
+  during(count: number, change: () => Promise<void>): Promise<void>;
 }
 
 /** What the applier works with. */
@@ -71,7 +71,7 @@ export class NetworkApplier {
     if (operations.length > 0) {
       const fresh = operations.filter(operation => !this.#isRetried(operation));
       if (fresh.length > 0) log.info(`changing the network: ${summary(fresh)}`);
-      await network.during(async () => {
+      await network.during(operations.length, async () => {
         const refusals = await applyOperations(exec, operations);
         await this.#hold(operations, refusals, owned);
       });

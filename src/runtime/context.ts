@@ -79,12 +79,14 @@ export class ControllerContext {
    * controller created. What has finalizers is marked as being torn down and stays.
    */
   writeAll<Spec>(type: ResourceType<Spec>, specs: ReadonlyMap<string, Spec>, namespace = type.defaultNamespace): void {
-    for (const [id, spec] of specs) this.write(type, id, spec, namespace);
-    const isShared = this.#output(namespace, type.type)?.kind === 'shared';
-    for (const { metadata } of this.#store.listAt(namespace, type.type)) {
-      if (specs.has(metadata.id)) continue;
-      if (isShared && this.#store.ownerOf(metadata) !== this.#controller.name) continue;
-      if (this.teardown(type, metadata.id, namespace)) this.destroy(type, metadata.id, namespace);
+    const owner = this.#controller.name;
+    const isShared = this.#declared({ namespace, type: type.type, id: '' }, 'update').kind === 'shared';
+    const mayReplace = (id: string, other: string | undefined) => {
+      if (other !== owner) throw this.#notCreatedHere({ namespace, type: type.type, id }, 'update');
+    };
+    this.#store.modifyAll(type, specs, { namespace, owner, ...(isShared ? { mayReplace } : {}) });
+    for (const id of this.#store.idsAt(namespace, type.type, isShared ? owner : undefined)) {
+      if (!specs.has(id) && this.teardown(type, id, namespace)) this.destroy(type, id, namespace);
     }
   }
 
@@ -132,18 +134,24 @@ export class ControllerContext {
   }
 
   #mayWrite(pointer: Pointer, action: string): void {
-    const { namespace, type, id } = pointer;
-    const { name } = this.#controller;
-    const output = this.#output(namespace, type);
-    if (!output) {
-      const text = `resource "${namespace}"/"${type}" is not managed by controller "${name}", ${action} attempted on "${id}"`;
-      throw refused(text);
-    }
-    if (output.kind === 'exclusive') return;
+    if (this.#declared(pointer, action).kind === 'exclusive') return;
     const owner = this.#store.ownerOf(pointer);
-    if (owner !== name && this.#store.has(pointer)) {
-      throw refused(`resource ${refText(pointer)} was not created by controller "${name}", ${action} attempted`);
-    }
+    if (owner !== this.#controller.name && this.#store.has(pointer)) throw this.#notCreatedHere(pointer, action);
+  }
+
+  /** The output that a write belongs to. */
+  #declared({ namespace, type, id }: Pointer, action: string): Output {
+    const output = this.#output(namespace, type);
+    if (output) return output;
+    const { name } = this.#controller;
+    throw refused(
+      `resource "${namespace}"/"${type}" is not managed by controller "${name}", ${action} attempted on "${id}"`,
+    );
+  }
+
+  #notCreatedHere(pointer: Pointer, action: string): TalosdError {
+    const { name } = this.#controller;
+    return refused(`resource ${refText(pointer)} was not created by controller "${name}", ${action} attempted`);
   }
 
   #mayFinalize({ namespace, type, id }: Pointer): void {

@@ -120,6 +120,39 @@ export class Store {
   }
 
   /**
+   * `modify` of many at once, by id. `mayReplace` is asked before anything that is there is touched, with its owner, and
+   * throws where it may not be.
+   */
+  modifyAll<Spec>(
+    type: ResourceType<Spec>,
+    specs: ReadonlyMap<string, Spec>,
+    options: { namespace: string; owner: string; mayReplace?: (id: string, owner: string | undefined) => void },
+  ): void {
+    const { namespace, owner, mayReplace } = options;
+    const { entries } = this.#collection(namespace, type.type);
+    const equals = type.equals ?? isDeepStrictEqual;
+    if (mayReplace) {
+      for (const id of specs.keys()) {
+        const entry = entries.get(id);
+        if (entry) mayReplace(id, entry.owner);
+      }
+    }
+    for (const [id, spec] of specs) {
+      const current = entries.get(id)?.resource as Resource<Spec> | undefined;
+      if (!current) this.create(newResource(type, id, spec, namespace), owner);
+      else if (!equals(current.spec, spec)) this.update(withSpec(current, spec), current.metadata.version);
+    }
+  }
+
+  /** Ids of a type in no order, those only that `owner` made where it is given. */
+  idsAt(namespace: string, type: string, owner?: string): string[] {
+    const entries = this.#namespaces.get(namespace)?.get(type)?.entries ?? new Map<string, Entry>();
+    const ids: string[] = [];
+    for (const [id, entry] of entries) if (owner === undefined || entry.owner === owner) ids.push(id);
+    return ids;
+  }
+
+  /**
    * Read, change, write; again from the start when somebody else wrote meanwhile. `change` returns the successor
    * (`withSpec`, `withMetadata`), or the same resource to leave it alone.
    */

@@ -45,6 +45,9 @@ export interface RunningProgram {
   readonly pid: number | undefined;
   readonly ended: Promise<ExecResult>;
   kill(): void;
+  /** Reads no more of what it says, so that it has to wait, until `resume`. */
+  pause(): void;
+  resume(): void;
 }
 
 /** How long a program may take between SIGTERM and SIGKILL, milliseconds. */
@@ -103,7 +106,13 @@ export function startProgram(
     if (outcome.status === 'rejected') throw outcome.reason;
     return toResult(outcome.value);
   });
-  return { pid: child.pid, ended, kill: () => void child.kill() };
+  return {
+    pid: child.pid,
+    ended,
+    kill: () => void child.kill(),
+    pause: () => void child.stdout?.pause(),
+    resume: () => void child.stdout?.resume(),
+  };
 }
 
 function common(options: ExecOptions) {

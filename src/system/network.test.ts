@@ -59,12 +59,21 @@ const fakeIp =
 
 /** A monitor whose lines and end the test decides. */
 function fakeMonitor() {
-  const started: { line: (text: string) => void; end: () => void }[] = [];
+  const started: { line: (text: string) => void; end: () => void; isRead: boolean }[] = [];
   const start: typeof startProgram = (_file, _args, onLine) => {
     const ended = Promise.withResolvers<ExecResult>();
     const end = () => ended.resolve({ shortMessage: 'ended' } as ExecResult);
-    started.push({ line: onLine, end });
-    return { pid: 1, ended: ended.promise, kill: end } satisfies RunningProgram;
+    const monitor = { line: onLine, end, isRead: true };
+    started.push(monitor);
+    return {
+      ...{ pid: 1, ended: ended.promise, kill: end },
+      pause: () => {
+        monitor.isRead = false;
+      },
+      resume: () => {
+        monitor.isRead = true;
+      },
+    } satisfies RunningProgram;
   };
   return { started, start };
 }
@@ -160,6 +169,29 @@ test('stopped in the middle of a change and started again, it goes on for those 
   await clock.advance(100);
   expect(seen).toEqual([['10.5.0.2'], ['10.5.0.9']]);
   await second.close();
+});
+
+test('what the node changes is listed at its end; of very much of it the monitor is not heard meanwhile', async () => {
+  const clock = new FakeClock();
+  const monitor = fakeMonitor();
+  const calls: string[] = [];
+  const exec = fakeIp({ links: LINKS }, calls);
+  const network = new NetworkObserver({ clock, logger: silentLogger, exec, startProgram: monitor.start });
+  const scope = new Scope();
+  await network.start(scope);
+  await clock.advance(100);
+  calls.length = 0;
+  const heard: boolean[] = [];
+  for (const places of [3, 11_000])
+    await network.during(places, async () => {
+      monitor.started[0]!.line('changed');
+      await clock.advance(1000);
+      heard.push(monitor.started[0]!.isRead);
+    });
+  heard.push(monitor.started[0]!.isRead);
+  // A listing is three calls.
+  expect({ heard, calls: calls.length }).toEqual({ heard: [true, false, true], calls: 6 });
+  await scope.close();
 });
 
 test('without iproute2 the network is read from /proc, and again now and then', async () => {

@@ -10,6 +10,9 @@ import { AF_INET, AF_INET6, globalUnicast, type NetworkSnapshot, parseLinks, par
 const SETTLE = 50;
 const PATIENCE = 400;
 
+/** More changes at once than this are not followed one by one. */
+const MANY = 500;
+
 /** How long to wait before a monitor that ended is started again, milliseconds. */
 const RESTART = 1000;
 
@@ -87,13 +90,19 @@ export class NetworkObserver {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Does what changes the network, and lists it then: nothing is listed while it is half changed. */
-  async during(change: () => Promise<void>): Promise<void> {
+  /**
+   * Does what changes the network in `count` places, and lists it then: nothing is listed while it is half changed. Of very
+   * many changes the monitor is not asked to tell: it would take as long again as to make them.
+   */
+  async during(count: number, change: () => Promise<void>): Promise<void> {
     this.#changing++;
+    const monitor = count > MANY ? this.#monitor : undefined;
+    monitor?.pause();
     try {
       await change();
     } finally {
       this.#changing--;
+      monitor?.resume();
       await this.refresh();
     }
   }
