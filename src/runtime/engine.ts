@@ -185,6 +185,7 @@ class Runner {
   }
 
   readonly #trigger = (): void => {
+    if (this.#pending) return; // one turn sees the changes of thousands
     this.#pending = true;
     this.#wake();
   };

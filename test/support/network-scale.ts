@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { TestLan, type TestStation } from './netns.ts';
 import { TestNetworkd } from './networkd.ts';
 import { Cleanup } from './node.ts';
@@ -52,7 +53,9 @@ export class NetworkScale {
     const other = await lan.station();
     await other.ip('link', 'set', 'eth0', 'up');
     await other.ip('addr', 'add', '10.5.0.2/24', 'dev', 'eth0');
-    const started = await TestNetworkd.start(station, await cleanup.folder('scale'), { config: { interfaces: [ONE] } });
+    // What networkd keeps lies in memory on a machine: /system/run.
+    const folder = await cleanup.folder('scale', existsSync('/dev/shm') ? '/dev/shm' : undefined);
+    const started = await TestNetworkd.start(station, folder, { config: { interfaces: [ONE] } });
     return new NetworkScale(
       cleanup,
       station,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import nodeFlags from '../../scripts/node-flags.json' with { type: 'json' };
 import type { TestStation } from './netns.ts';
 import type { Command } from './networkd-process.ts';
 import { project } from './node.ts';
@@ -45,7 +46,7 @@ export class TestNetworkd {
   private constructor(station: TestStation, folder: string, args: readonly string[]) {
     this.#folder = folder;
     const script = join(project, 'test', 'support', 'networkd-process.ts');
-    const [program, ...words] = station.command(process.execPath, script, folder, ...args);
+    const [program, ...words] = station.command(process.execPath, ...nodeFlags, script, folder, ...args);
     this.#process = new RunningProcess(program, words, { input: 'pipe' });
   }
 

@@ -97,8 +97,8 @@ export class Cleanup {
   }
 
   /** A folder of the suite's own. */
-  async folder(name: string): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), `talosd-${name}-`));
+  async folder(name: string, parent = tmpdir()): Promise<string> {
+    const folder = await mkdtemp(join(parent, `talosd-${name}-`));
     return this.add(folder, path => rm(path, { recursive: true, force: true }));
   }
 
