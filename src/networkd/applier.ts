@@ -16,6 +16,8 @@ export interface ObservedNetwork {
   readonly snapshot: NetworkSnapshot;
   /** Calls back after each change; the returned function ends that. */
   onChange(listener: (snapshot: NetworkSnapshot) => void): () => void;
+  /** Whether it is being changed: the last listing says what was before. All are called back at the end. */
+  readonly isChanging: boolean;
   /** Does what changes the network in `count` places, and lists it when that is done. */
   during(count: number, change: () => Promise<void>): Promise<void>;
 }
@@ -67,11 +69,12 @@ export class NetworkApplier {
     this.#forget(lines);
     const operations = this.#timely(plan.operations, lines);
     const owned = without(plan.owned, this.#waiting());
-    await ownership.save(owned);
-    if (operations.length > 0) {
+    if (operations.length === 0) await ownership.save(owned);
+    else {
       const fresh = operations.filter(operation => !this.#isRetried(operation));
       if (fresh.length > 0) log.info(`changing the network: ${summary(fresh)}`);
       await network.during(operations.length, async () => {
+        await ownership.save(owned);
         const refusals = await applyOperations(exec, operations);
         await this.#hold(operations, refusals, owned);
       });

@@ -182,6 +182,10 @@ test('what the node changes is listed at its end; of very much of it the monitor
   await clock.advance(100);
   calls.length = 0;
   const heard: boolean[] = [];
+  let told = 0;
+  network.onChange(() => {
+    if (!network.isChanging) told++;
+  });
   for (const places of [3, 11_000])
     await network.during(places, async () => {
       monitor.started[0]!.line('changed');
@@ -190,7 +194,7 @@ test('what the node changes is listed at its end; of very much of it the monitor
     });
   heard.push(monitor.started[0]!.isRead);
   // A listing is three calls.
-  expect({ heard, calls: calls.length }).toEqual({ heard: [true, false, true], calls: 6 });
+  expect({ heard, told, calls: calls.length }).toEqual({ heard: [true, false, true], told: 2, calls: 6 });
   await scope.close();
 });
 

@@ -54,6 +54,8 @@ export class NetworkObserver {
   #collecting = 0n;
   /** Changes of our own that are under way. */
   #changing = 0;
+  /** Those, and the listings at their ends. */
+  #unsettled = 0;
 
   constructor(options: NetworkObserverOptions) {
     this.#clock = options.clock;
@@ -96,15 +98,23 @@ export class NetworkObserver {
    */
   async during(count: number, change: () => Promise<void>): Promise<void> {
     this.#changing++;
+    this.#unsettled++;
     const monitor = count > MANY ? this.#monitor : undefined;
     monitor?.pause();
     try {
       await change();
     } finally {
-      this.#changing--;
+      this.#changing--; // what others change from here on is seen by the listing after this one
       monitor?.resume();
       await this.refresh();
+      this.#unsettled--;
+      this.#tell(); // also where the kernel has taken nothing: whoever waited for the end goes on
     }
+  }
+
+  /** Whether a change of our own is under way: what was listed is about to be old. */
+  get isChanging(): boolean {
+    return this.#unsettled > 0;
   }
 
   /** Lists the network now: for a caller that has just changed it. */
@@ -128,6 +138,10 @@ export class NetworkObserver {
       this.#logger.error(`the network can't be listed: ${errorMessage(error)}`);
       return;
     }
+    if (!this.isChanging) this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener(this.#snapshot);
   }
 

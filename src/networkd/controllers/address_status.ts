@@ -15,6 +15,7 @@ export function addressStatusController(network: ObservedNetwork): Controller {
     outputs: [output(AddressStatuses)],
     sources: [onNetworkChange(network)],
     reconcile(ctx) {
+      if (network.isChanging) return; // called again at the end of it
       const layers = new Map(ctx.list(AddressSpecs).map(({ metadata, spec }) => [metadata.id, spec.layer]));
       const statuses = new Map<string, AddressStatus>();
       for (const link of network.snapshot.links) {

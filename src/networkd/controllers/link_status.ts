@@ -16,6 +16,7 @@ export function linkStatusController(network: ObservedNetwork, log: Pick<Logger,
     outputs: [output(LinkStatuses)],
     sources: [onNetworkChange(network)],
     reconcile(ctx) {
+      if (network.isChanging) return; // called again at the end of it
       const wanted = new Map(ctx.list(LinkSpecs).map(({ spec }) => [spec.name, spec]));
       const statuses = network.snapshot.links.map(link => [link.name, statusOf(link, wanted.get(link.name))] as const);
       for (const [name, status] of statuses) {

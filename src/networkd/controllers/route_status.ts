@@ -19,6 +19,7 @@ export function routeStatusController(network: ObservedNetwork): Controller {
     outputs: [output(RouteStatuses)],
     sources: [onNetworkChange(network)],
     reconcile(ctx) {
+      if (network.isChanging) return; // called again at the end of it
       const layers = new Map(ctx.list(RouteSpecs).map(({ spec }) => [routeIdentity(spec), spec.layer]));
       const statuses = new Map<string, RouteStatus>();
       for (const route of network.snapshot.routes) {
