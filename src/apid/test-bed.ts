@@ -63,6 +63,11 @@ export class Bed {
     return `127.${randomInt(1, 255)}.${randomInt(0, 255)}.${randomInt(2, 255)}`;
   }
 
+  /** What is said of an address where nobody listens. */
+  refusedAt(ip: string): string {
+    return `connection error: desc = "transport: Error while dialing dial tcp ${ip}:${this.port}: connect: connection refused"`;
+  }
+
   async node(handlers: Handlers, dialTimeoutMilliseconds = 500): Promise<BedNode> {
     const ip = this.address();
     const dnsNames = ['bed-node'];
