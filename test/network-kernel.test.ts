@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { TestLan, type TestStation } from './support/netns.ts';
 import { TestNetworkd } from './support/networkd.ts';
 import { Cleanup } from './support/node.ts';
@@ -116,18 +116,26 @@ describeWith(NEEDS, 'networkd on a real kernel', () => {
       const shown = await networkd.show(type);
       return ids.map(id => shown.find(each => each.id === id)?.spec['layer']);
     };
-    expect(await layers('links', 'eth0', 'eth1', 'foreign', 'lo')).toEqual(['config', 'foreign', 'foreign', 'config']);
-    expect(await layers('addresses', 'eth0/10.5.0.2/24', 'eth0/10.50.0.1/24', 'lo/127.0.0.1/8', 'lo/::1/128')).toEqual([
-      'config',
-      'foreign',
-      'default',
-      'kernel',
-    ]);
-    expect(await layers('routes', 'eth0/0.0.0.0/0/10', 'eth0/10.51.0.0/16/7', 'eth0/10.5.0.0/24/0')).toEqual([
-      'config',
-      'foreign',
-      'kernel',
-    ]);
+    // The kernel has a change before resources tell of it.
+    await vi.waitFor(
+      async () => {
+        expect(await layers('links', 'eth0', 'eth1', 'foreign', 'lo')).toEqual([
+          'config',
+          'foreign',
+          'foreign',
+          'config',
+        ]);
+        expect(
+          await layers('addresses', 'eth0/10.5.0.2/24', 'eth0/10.50.0.1/24', 'lo/127.0.0.1/8', 'lo/::1/128'),
+        ).toEqual(['config', 'foreign', 'default', 'kernel']);
+        expect(await layers('routes', 'eth0/0.0.0.0/0/10', 'eth0/10.51.0.0/16/7', 'eth0/10.5.0.0/24/0')).toEqual([
+          'config',
+          'foreign',
+          'kernel',
+        ]);
+      },
+      { timeout: 30_000, interval: 100 },
+    );
   });
 
   test('what the kernel refuses is told with its line in the config, and the rest is done', async () => {
