@@ -74,8 +74,7 @@ export class NetworkApplier {
       const fresh = operations.filter(operation => !this.#isRetried(operation));
       if (fresh.length > 0) log.info(`changing the network: ${summary(fresh)}`);
       await network.during(operations.length, async () => {
-        await ownership.save(owned);
-        const refusals = await applyOperations(exec, operations);
+        const refusals = await applyOperations(exec, operations, ownership.save(owned));
         await this.#hold(operations, refusals, owned);
       });
     }

@@ -25,11 +25,17 @@ export async function listNetwork(exec: Exec): Promise<NetworkSnapshot | undefin
 
 /**
  * Does all operations in order by one run of `ip -batch`, and goes on after a refusal. Returns what the kernel refused;
- * what was there (or gone) already counts as done. Throws when `ip` itself cannot run.
+ * what was there (or gone) already counts as done. Throws when `ip` itself cannot run. `prepared` is what must be done
+ * before: it is waited for while the lines are made.
  */
-export async function applyOperations(exec: Exec, operations: readonly Operation[]): Promise<Refusal[]> {
-  if (operations.length === 0) return [];
+export async function applyOperations(
+  exec: Exec,
+  operations: readonly Operation[],
+  prepared: Promise<void> = Promise.resolve(),
+): Promise<Refusal[]> {
   const input = `${operations.map(renderOperation).join('\n')}\n`;
+  await prepared;
+  if (operations.length === 0) return [];
   const result = await exec('ip', ['-force', '-batch', '-'], { timeoutMs: 60_000, maxOutput: MAX_OUTPUT, input });
   if (result.errorCode !== undefined || result.timedOut || result.signal !== undefined) throw execError(result);
   if (!result.failed) return [];
