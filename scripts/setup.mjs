@@ -58,6 +58,7 @@ const SYSTEM_PACKAGES = [
   ['busybox', '/usr/bin/busybox', '/bin/busybox'],
   ['dhcpcd-base', '/usr/sbin/dhcpcd', '/sbin/dhcpcd'],
   ['tcpdump', '/usr/bin/tcpdump', '/usr/sbin/tcpdump'],
+  ['wireguard-tools', '/usr/bin/wg'],
   ['iputils-arping', '/usr/bin/arping', '/usr/sbin/arping'],
 ];
 

@@ -249,6 +249,31 @@ describe('controllers', () => {
     ]);
   });
 
+  test('all specs of a shared output are refused together where one of them belongs to another controller', async () => {
+    const first = controller({
+      name: 'A',
+      outputs: [output(Shouts, { kind: 'shared' })],
+      reconcile: ctx => ctx.writeAll(Shouts, new Map([['taken', { text: 'A' }]])),
+    });
+    const second = controller({
+      name: 'B',
+      inputs: [input(Words)],
+      outputs: [output(Shouts, { kind: 'shared' })],
+      reconcile: ctx => {
+        const words = ctx.list(Words).map(({ metadata }) => [metadata.id, { text: 'B' }] as const);
+        ctx.writeAll(Shouts, new Map(words));
+      },
+    });
+    const runtime = new TestRuntime(first, second);
+    await runtime.settle();
+    for (const id of ['new', 'taken']) runtime.store.put(Words, id, { text: '' });
+    await runtime.settle();
+    expect(texts(runtime.store, Shouts)).toEqual(['taken@1=A']);
+    expect(runtime.lines.filter(line => line.includes('failed'))).toEqual([
+      'B: controller failed: resource Shouts.test.talos.dev(test/taken@undefined) was not created by controller "B", update attempted',
+    ]);
+  });
+
   test('strong inputs permit finalizers; what has some is torn down before it goes', async () => {
     const holding = controller({
       inputs: [input(Shouts, { kind: 'strong' })],

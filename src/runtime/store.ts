@@ -114,9 +114,7 @@ export class Store {
     const namespace = options.namespace ?? type.defaultNamespace;
     const current = this.find(type, id, namespace);
     const spec = change(current?.spec);
-    if (!current) return this.create(newResource(type, id, spec, namespace), options.owner);
-    const equal = type.equals ? type.equals(current.spec, spec) : isDeepStrictEqual(current.spec, spec);
-    return equal ? current : this.update(withSpec(current, spec), current.metadata.version);
+    return this.#replace(type, current, spec) ?? this.create(newResource(type, id, spec, namespace), options.owner);
   }
 
   /**
@@ -130,7 +128,6 @@ export class Store {
   ): void {
     const { namespace, owner, mayReplace } = options;
     const { entries } = this.#collection(namespace, type.type);
-    const equals = type.equals ?? isDeepStrictEqual;
     if (mayReplace) {
       for (const id of specs.keys()) {
         const entry = entries.get(id);
@@ -139,8 +136,7 @@ export class Store {
     }
     for (const [id, spec] of specs) {
       const current = entries.get(id)?.resource as Resource<Spec> | undefined;
-      if (!current) this.create(newResource(type, id, spec, namespace), owner);
-      else if (!equals(current.spec, spec)) this.update(withSpec(current, spec), current.metadata.version);
+      if (!this.#replace(type, current, spec)) this.create(newResource(type, id, spec, namespace), owner);
     }
   }
 
@@ -265,6 +261,17 @@ export class Store {
   /** Calls `listener` with the id of every change of a (namespace, type), at once. The returned function ends that. */
   listen(namespace: string, type: string, listener: Listener): () => void {
     return this.#collection(namespace, type).listen(listener);
+  }
+
+  /** The resource with this spec, the same one where it says so already; nothing where there is none. */
+  #replace<Spec>(
+    type: ResourceType<Spec>,
+    current: Resource<Spec> | undefined,
+    spec: Spec,
+  ): Resource<Spec> | undefined {
+    if (!current) return undefined;
+    const equal = type.equals ? type.equals(current.spec, spec) : isDeepStrictEqual(current.spec, spec);
+    return equal ? current : this.update(withSpec(current, spec), current.metadata.version);
   }
 
   #setFinalizers(current: Resource<unknown>, finalizers: readonly string[]): void {

@@ -3,7 +3,7 @@ import { identityChanges } from '../config/identity.ts';
 import { loadUserConfig, type UserConfig } from '../config/load-user-config.ts';
 import { type PlannedChange, planChange } from '../config/needs.ts';
 import type { Clock } from '../lib/clock.ts';
-import { TalosdError } from '../lib/errors.ts';
+import { errorMessage, TalosdError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Mutex } from '../lib/mutex.ts';
 import type { PlatformMode } from '../platform/platform.ts';
@@ -71,7 +71,7 @@ export class ConfigApplier {
     this.#options = options;
     this.#activation = new Activation(options);
     options.trials.onRevert(trial => this.#revert(trial));
-    options.trials.onResume(trial => void this.#watch(trial));
+    options.trials.onResume(trial => this.#watch(trial));
   }
 
   /** ApplyConfiguration. Every refusal is thrown; what is returned from is on disk. */
@@ -93,7 +93,7 @@ export class ConfigApplier {
       // Asked now: the network stays as it is until a second after the answer.
       const alive = trial && this.#options.guard?.alive(trial.ways);
       if (mode === 'immediate') this.#activation.begin(next, changes, replied);
-      if (trial) void this.#watch(trial, alive);
+      if (trial) this.#watch(trial, alive);
     });
   }
 
@@ -165,7 +165,14 @@ export class ConfigApplier {
   }
 
   /** Keeps a config that touched the ways of peers as soon as it has proven not to cut this node off. */
-  async #watch(trial: Trial, alive: Promise<Trial['ways']> = Promise.resolve(trial.ways)): Promise<void> {
+  #watch(trial: Trial, alive?: Promise<Trial['ways']>): void {
+    this.#proven(trial, alive).catch(error => {
+      // Its time goes on: what was not proven is taken back.
+      this.#options.log.error(`whether configuration ${trial.id} stays is not known: ${errorMessage(error)}`);
+    });
+  }
+
+  async #proven(trial: Trial, alive: Promise<Trial['ways']> = Promise.resolve(trial.ways)): Promise<void> {
     const { guard, trials, turns, log } = this.#options;
     if (!guard || trial.ways.length === 0) return;
     const peers = trial.ways.map(({ peer }) => peer).join(', ');

@@ -96,6 +96,22 @@ test('a change that cuts the way to a recent peer off is taken back after two mi
   expect(new Set(probed)).toEqual(new Set(['eth0 10.0.0.1']));
 });
 
+test('where the proof itself breaks the change is taken back, and the node goes on', async () => {
+  const broken = () => {
+    throw new Error('nobody can be asked');
+  };
+  bed = await ApplyBed.start(OLD, { ...world().fake, onCall: broken });
+  await change(NEW);
+  await bed.clock.advance(10_000);
+  await bed.settle();
+  expect(bed.lines.at(-1)).toMatch(/^whether configuration \w{8} stays is not known: nobody can be asked$/);
+  await bed.clock.advance(110_000);
+  await vi.waitFor(() => expect(bed.trials.current).toBe(undefined));
+  await bed.clock.advance(1000);
+  await bed.settle();
+  expect(await bed.documents()).toEqual({ running: OLD, stored: OLD });
+});
+
 test('it stays when the gateway answers, at last', async () => {
   const { fake, answer } = world();
   bed = await ApplyBed.start(OLD, fake);
