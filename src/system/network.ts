@@ -12,6 +12,8 @@ const PATIENCE = 400;
 
 /** More changes at once than this are not followed one by one. */
 const MANY = 500;
+/** In which time the monitor has told what was left of them, milliseconds. */
+const DRAIN = 5000;
 
 /** How long to wait before a monitor that ended is started again, milliseconds. */
 const RESTART = 1000;
@@ -52,6 +54,8 @@ export class NetworkObserver {
   #stopped = false;
   /** Since when the scheduled listing is put off, monotonic. */
   #collecting = 0n;
+  /** How often the monitor has said something. */
+  #heard = 0;
   /** Changes of our own that are under way. */
   #changing = 0;
   /** Those, and the listings at their ends. */
@@ -104,11 +108,21 @@ export class NetworkObserver {
     try {
       await change();
     } finally {
-      this.#changing--; // what others change from here on is seen by the listing after this one
       monitor?.resume();
+      if (monitor) await this.#quiet(); // it still has to tell what of the change was waiting for it
+      this.#changing--; // what others change from here on is seen by the listing after this one
       await this.refresh();
       this.#unsettled--;
       this.#tell(); // also where the kernel has taken nothing: whoever waited for the end goes on
+    }
+  }
+
+  /** Resolves when the monitor has said nothing for a moment, or when it has had its time. */
+  async #quiet(): Promise<void> {
+    const end = this.#clock.monotonic() + BigInt(DRAIN) * 1_000_000n;
+    for (let heard = -1; heard !== this.#heard && !this.#stopped && this.#clock.monotonic() < end; ) {
+      heard = this.#heard;
+      await this.#clock.sleep(SETTLE);
     }
   }
 
@@ -190,6 +204,7 @@ export class NetworkObserver {
 
   /** While the monitor has more to tell the listing waits, but not for ever. */
   #collect(): void {
+    this.#heard++;
     const now = this.#clock.monotonic();
     if (!this.#scheduled) this.#collecting = now;
     else if (now - this.#collecting < BigInt(PATIENCE) * 1_000_000n) this.#cancelScheduled();
